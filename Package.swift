@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The language mode and the checks that every target shares.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: uses.map { .byName(name: $0) }, path: path,
+        swiftSettings: settings)
+}
+
+/// A service: one target each, and none imports another.
+func service(_ name: String) -> Target {
+    target(
+        name, path: "Sources/Services/\(name)",
+        uses: ["EventSourcing", "Domain", "SQLite", "EventStore", "Messaging"])
+}
+
+func tests(_ name: String, uses: [String]) -> Target {
+    .testTarget(
+        name: name, dependencies: uses.map { .byName(name: $0) }, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "kassa",
+    products: [.executable(name: "shopctl", targets: ["shopctl"])],
+    targets: [
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CPlatform"),
+        target("EventSourcing"),
+        target("Arguments"),
+        target("Domain", uses: ["EventSourcing"]),
+        target("SQLite", uses: ["CSQLite"]),
+        target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
+        target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
+        target(
+            "Projections", uses: ["Domain", "EventStore", "Messaging", "SQLite", "EventSourcing"]),
+        target("HTTP", uses: ["CPlatform"]),
+        service("Orders"),
+        service("Payments"),
+        service("Deliveries"),
+        service("Notifications"),
+        target(
+            "Gateway", path: "Sources/Services/Gateway",
+            uses: ["EventSourcing", "Domain", "Projections", "Messaging", "HTTP"]),
+        target(
+            "Host", path: "Sources/Services/Host",
+            uses: [
+                "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
+                "EventStore", "EventSourcing", "Domain", "HTTP", "Projections",
+            ]),
+        .executableTarget(
+            name: "shopctl", dependencies: ["Arguments", "Host", "HTTP", "EventSourcing"],
+            swiftSettings: settings),
+        target(
+            "TestKit",
+            uses: [
+                "Host", "Orders", "Payments", "Deliveries", "Notifications", "Projections",
+                "Messaging", "EventStore", "Domain", "EventSourcing", "SQLite",
+            ]),
+        tests("EventSourcingTests", uses: ["EventSourcing"]),
+        tests("ProofTests", uses: ["EventStore"]),
+        tests("ArgumentsTests", uses: ["Arguments"]),
+        tests(
+            "ProjectionTests",
+            uses: [
+                "Projections", "Messaging", "EventStore", "EventSourcing", "Domain", "SQLite",
+                "TestKit", "Deliveries",
+            ]),
+        tests("TidyTests", uses: []),
+        tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit"]),
+        tests("BrokerTests", uses: ["Messaging", "TestKit"]),
+        tests("SimulationTests", uses: ["TestKit"]),
+        tests("HTTPTests", uses: ["HTTP"]),
+        tests("EventStoreTests", uses: ["EventStore", "SQLite", "EventSourcing"]),
+        tests(
+            "GatewayTests",
+            uses: [
+                "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
+                "Domain",
+            ]),
+        tests("ScenarioTests", uses: ["shopctl", "HTTP", "EventSourcing"]),
+        tests(
+            "MessagingTests",
+            uses: [
+                "Messaging", "EventStore", "EventSourcing", "Domain", "TestKit", "Orders",
+                "Payments", "Deliveries", "Notifications", "Projections", "SQLite",
+            ]),
+    ]
+)
