@@ -1,0 +1,4 @@
+#pragma once
+#include "kassa_epoll.h"
+#include "kassa_sha256.h"
+#include "kassa_thread.h"

@@ -1,0 +1,8 @@
+#pragma once
+#include <sqlite3.h>
+
+// Swift cannot call C functions with variable arguments.
+static inline int kassa_sqlite3_no_checkpoint_on_close(sqlite3 *database) {
+    int now = 0;
+    return sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &now);
+}

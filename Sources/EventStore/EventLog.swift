@@ -1,0 +1,280 @@
+package import EventSourcing
+package import SQLite
+
+/// A service's log: the one writer of its file. Belongs to one thread at a time.
+///
+/// Everything a service changes goes through `commit`, in one SQLite transaction: events get
+/// gapless positions in it.
+package final class EventLog {
+    package let name: LogName
+    package let queries: LogQueries
+    let connection: Connection
+    /// The newest position, epoch and recorded time, and the Merkle tree over all leaves.
+    package internal(set) var head: Position
+    package internal(set) var epoch: Epoch
+    package internal(set) var lastRecorded: Timestamp
+    package internal(set) var tree: MerkleFrontier
+    /// The leaf of the newest event; that of an empty tree for an empty log.
+    package internal(set) var headLeaf: Digest
+    /// Why the log writes no more, until an operator opens a new epoch.
+    package internal(set) var haltReason: String?
+    /// Whether the file was not closed cleanly by whoever wrote it last.
+    package let wasUnclean: Bool
+
+    /// Streams as they are committed.
+    var streams = TwoGenerations<ExactText, StreamEntry>(capacity: 50_000)
+    /// Streams as the open transaction has changed them; never evicted, and as many as it appends
+    /// to.
+    var pending: [ExactText: StreamEntry] = [:]
+    /// The keys of `pending` in the order of their first change.
+    var touched: [ExactText] = []
+    /// What `pending` held before each append, for going back.
+    var journal: [(name: ExactText, before: StreamEntry?)] = []
+    private(set) var isClosed = false
+    /// Changes when another connection commits; see
+    /// https://sqlite.org/pragma.html#pragma_data_version.
+    private var dataVersion: Int64?
+    /// A seam for tests and the simulator: asked before and after the commit; what it answers
+    /// stands for a failing disk.
+    package var commitFault: ((CommitMoment) -> SQLiteError?)?
+
+    package enum CommitMoment: Sendable {
+        case before
+        case after
+    }
+
+    struct StreamEntry {
+        var key: Int64
+        var version: Version
+        var isDirty = false
+    }
+
+    /// How far a commit goes before it is answered.
+    package enum Durability: Sendable {
+        /// Survives a loss of power.
+        case full
+        /// Survives the process only: for tests and the simulator.
+        case none
+    }
+
+    /// Opens the log, creating it where there is none.
+    ///
+    /// - Throws: `unusable` for a file of another log, of another format, damaged, or in use;
+    ///   `unreadable`.
+    package init(
+        path: String, name: LogName, at now: Timestamp, durability: Durability = .full
+    ) throws(StoreError) {
+        try Schema.inspect(path)
+        let connection: Connection
+        do throws(SQLiteError) {
+            connection = try Connection(
+                path: path, mode: .writer, durability: durability == .full ? .full : .none)
+        } catch {
+            if error.isCorrupt {
+                throw .unusable(path: path, why: "\(error.message); restore a backup")
+            }
+            throw .unreadable(error)
+        }
+        try Schema.migrate(connection)
+        self.name = name
+        self.connection = connection
+        queries = LogQueries(connection: connection, name: name)
+        dataVersion = try Schema.reading(connection) { (connection) throws(SQLiteError) in
+            try connection.integer("PRAGMA data_version")
+        }
+        let row = try EventLog.row(connection, name: name, at: now)
+        guard row.name == name else {
+            throw .unusable(path: path, why: "it is the log \(row.name), not \(name)")
+        }
+        guard let tree = MerkleFrontier(row.tree) else {
+            throw .unusable(path: path, why: "its tree is damaged; restore a backup")
+        }
+        (self.tree, haltReason, wasUnclean) = (tree, row.halted, !row.clean)
+        head = try queries.head()
+        guard tree.size == head.value else {
+            throw .unusable(path: path, why: "its tree holds \(tree.size) events, its log \(head)")
+        }
+        epoch = try queries.epochs().last?.epoch ?? .first
+        let newest = try queries.log(after: Position(.max), limit: 1, .backward).first
+        lastRecorded = newest?.recordedAt ?? .epoch
+        headLeaf = newest?.leaf ?? MerkleFrontier().root
+        try reading { (connection) throws(SQLiteError) in
+            try connection.execute("UPDATE log SET clean = 0")
+        }
+    }
+
+    private struct Row {
+        let name: LogName
+        let tree: [UInt8]
+        let halted: String?
+        let clean: Bool
+    }
+
+    private static func row(_ connection: Connection, name: LogName, at now: Timestamp)
+        throws(StoreError) -> Row
+    {
+        try Schema.reading(connection) { (connection) throws(SQLiteError) in
+            try connection.execute("BEGIN IMMEDIATE")
+            if try connection.integer("SELECT count(*) FROM log") == 0 {
+                let insert = try connection.statement(
+                    "INSERT INTO log(id, name, created, tree, clean) VALUES (1, ?1, ?2, ?3, 1)")
+                try insert.bind(1, name.value)
+                try insert.bind(2, now.microseconds)
+                try insert.bind(3, MerkleFrontier().bytes)
+                try insert.run()
+                let epoch = try connection.statement(
+                    "INSERT INTO epochs VALUES (1, 1, ?1, 'the log was created')")
+                try epoch.bind(1, now.microseconds)
+                try epoch.run()
+            }
+            let statement = try connection.statement("SELECT name, tree, halted, clean FROM log")
+            _ = try statement.step()
+            let row = Row(
+                name: LogName(statement.text(0)), tree: statement.bytes(1),
+                halted: statement.optionalText(2), clean: statement.integer(3) == 1)
+            statement.reset()
+            try connection.execute("COMMIT")
+            return row
+        }
+    }
+
+    func reading<Value>(_ body: (Connection) throws(SQLiteError) -> Value) throws(StoreError)
+        -> Value
+    {
+        try Schema.reading(connection, body)
+    }
+
+    /// Runs `body` in one transaction: all of it is durable when this returns, or none of it is.
+    ///
+    /// Recorded time is `now`, or the log's newest event's time where the clock ran backwards.
+    /// - Throws: what `body` throws, then nothing is written; `notWritten` where the disk failed
+    ///   before the commit; `outcomeUnknown` where the commit failed: the log is closed then, and
+    ///   only opening it again tells; `halted`, `closed`.
+    package func commit<Value>(
+        at now: Timestamp, _ body: (Transaction) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
+        guard !isClosed else { throw .closed }
+        if let haltReason { throw .halted(haltReason) }
+        try refuseNesting()
+        let saved = (head, lastRecorded, tree, headLeaf)
+        defer {
+            pending.removeAll(keepingCapacity: pending.count < 10_000)
+            touched.removeAll(keepingCapacity: touched.count < 10_000)
+            journal.removeAll(keepingCapacity: journal.count < 10_000)
+        }
+        let transaction = Transaction(log: self, now: max(now, lastRecorded))
+        defer { transaction.end() }
+        do throws(StoreError) {
+            let value = try transact { () throws(StoreError) in
+                let value = try body(transaction)
+                if let failure = transaction.failure { throw failure }
+                try flush(transaction, treeChanged: saved.0 != head)
+                return value
+            }
+            for name in touched { if let entry = pending[name] { streams[name] = entry } }
+            return value
+        } catch {
+            (head, lastRecorded, tree, headLeaf) = saved
+            throw error
+        }
+    }
+
+    /// Runs `body` between BEGIN and COMMIT; what it throws rolls back.
+    func transact<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        guard !isClosed else { throw .closed }
+        try refuseNesting()
+        let value: Value
+        do throws(StoreError) {
+            try write { (connection) throws(SQLiteError) in
+                try connection.statement("BEGIN IMMEDIATE").run()
+            }
+            try refuseOvertaken()
+            value = try body()
+            if let fault = commitFault?(.before) { throw StoreError.notWritten(fault) }
+        } catch {
+            rollback()
+            throw error
+        }
+        do throws(SQLiteError) {
+            try connection.statement("COMMIT").run()
+            if let fault = commitFault?(.after) { throw fault }
+        } catch {
+            isClosed = true
+            // Whoever opens the log again must not wait for this connection's lock.
+            rollback()
+            throw .outcomeUnknown(error)
+        }
+        return value
+    }
+
+    private func rollback() {
+        guard connection.isInTransaction else { return }
+        do throws(SQLiteError) { try connection.execute("ROLLBACK") } catch { isClosed = true }
+    }
+
+    private func refuseNesting() throws(StoreError) {
+        guard connection.isInTransaction else { return }
+        throw .notWritten(
+            SQLiteError(code: 21, message: "a transaction is open", action: "beginning another"))
+    }
+
+    /// Closes the log where another process has appended to its file: what memory says is no longer
+    /// true then.
+    private func refuseOvertaken() throws(StoreError) {
+        var seen: Int64?
+        try write { (connection) throws(SQLiteError) in
+            seen = try connection.integer("PRAGMA data_version")
+        }
+        guard seen != dataVersion else { return }
+        let newest = try queries.head()
+        let leaf = try queries.leaf(at: newest)?.1 ?? MerkleFrontier().root
+        guard newest == head, leaf == headLeaf, try queries.epochs().last?.epoch ?? .first == epoch
+        else {
+            isClosed = true
+            throw .notWritten(
+                SQLiteError(
+                    code: 5, message: "another process writes this log; stop one of the two",
+                    action: "writing to \(connection.path)"))
+        }
+        dataVersion = seen
+        streams.removeAll()
+    }
+
+    func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {
+        do throws(SQLiteError) { try body(connection) } catch { throw .notWritten(error) }
+    }
+
+    private func flush(_ transaction: Transaction, treeChanged: Bool) throws(StoreError) {
+        try transaction.write { (connection) throws(SQLiteError) in
+            let update = try connection.statement("UPDATE streams SET version = ?2 WHERE key = ?1")
+            for name in touched {
+                guard let entry = pending[name], entry.isDirty else { continue }
+                try update.bind(1, entry.key)
+                try update.bind(2, entry.version.value)
+                try update.run()
+            }
+            guard treeChanged else { return }
+            let save = try connection.statement("UPDATE log SET tree = ?1")
+            try save.bind(1, tree.bytes)
+            try save.run()
+        }
+    }
+
+    /// Promises that nothing is recorded as earlier than `moment` from here on, whatever the clock
+    /// does.
+    package func notBefore(_ moment: Timestamp) { lastRecorded = max(lastRecorded, moment) }
+
+    /// Marks the file as cleanly closed. Nothing can be written afterwards.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        // Should this fail, the next start is merely more careful than it need be.
+        try? connection.execute("UPDATE log SET clean = 1")
+        connection.checkpoint()
+    }
+
+    /// Copies the log, as of now, into a new file.
+    package func backup(to path: String) throws(StoreError) {
+        try reading { (connection) throws(SQLiteError) in try connection.backup(to: path) }
+    }
+}

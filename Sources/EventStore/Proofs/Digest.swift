@@ -1,0 +1,84 @@
+/// A SHA-256 digest: 32 bytes, compared as such.
+package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The number of bytes in a digest.
+    package static let byteCount = 32
+
+    // The bytes as they lie in memory, eight to a word.
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+    /// A digest whose 32 bytes `fill` writes.
+    init(filling fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        Swift.withUnsafeMutableBytes(of: &words, fill)
+    }
+
+    /// The digest that `bytes` are; nil unless there are exactly 32.
+    package init?(_ bytes: some Collection<UInt8>) {
+        guard bytes.count == Self.byteCount else { return nil }
+        self.init { $0.copyBytes(from: bytes) }
+    }
+
+    /// Reads what `hex` writes: 64 digits of `0-9 a-f`. Nil for anything else, so a digest has one
+    /// text.
+    package init?(hex text: String) {
+        var bytes: [UInt8] = []
+        var high: UInt8?
+        for character in text.utf8 {
+            let nibble: UInt8
+            switch character {
+            case 0x30...0x39: nibble = character - 0x30
+            case 0x61...0x66: nibble = character - 0x57
+            default: return nil
+            }
+            if let first = high {
+                bytes.append(first << 4 | nibble)
+                high = nil
+            } else {
+                high = nibble
+            }
+        }
+        guard high == nil else { return nil }
+        self.init(bytes)
+    }
+
+    /// Lends the 32 bytes to `body`.
+    package func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try Swift.withUnsafeBytes(of: words, body)
+    }
+
+    /// The 32 bytes.
+    package var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+
+    /// 64 lower-case hexadecimal digits.
+    package var hex: String {
+        withUnsafeBytes { bytes in
+            var text: [UInt8] = []
+            text.reserveCapacity(2 * Self.byteCount)
+            for byte in bytes {
+                for nibble in [byte >> 4, byte & 0xF] {
+                    text.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+                }
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
+    package var description: String { hex }
+
+    package static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
+
+    package func hash(into hasher: inout Hasher) {
+        withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
+    package static func < (a: Digest, b: Digest) -> Bool {
+        let left = (
+            a.words.0.bigEndian, a.words.1.bigEndian, a.words.2.bigEndian, a.words.3.bigEndian
+        )
+        let right = (
+            b.words.0.bigEndian, b.words.1.bigEndian, b.words.2.bigEndian, b.words.3.bigEndian
+        )
+        return left < right
+    }
+}

@@ -1,0 +1,100 @@
+package import EventSourcing
+import SQLite
+
+/// Something a service must be told when its time has come.
+package struct Timer: Hashable, Sendable {
+    /// One timer a key; setting it again replaces it.
+    package let key: String
+    package let due: Timestamp
+    /// The log whose outcome is awaited: the timer fires only when that source has been read beyond
+    /// `due`.
+    package let source: String?
+    /// Where in our log the source was asked; it must have read so far.
+    package let request: Position
+    /// How long the source may take, while it is up and has read the request.
+    package let within: Duration
+    /// Whether the source was seen to have read the request at the start of the time now running.
+    package let isArmed: Bool
+    /// What the service is told, JSON.
+    package let data: String
+
+    package init(
+        key: String, due: Timestamp, source: String? = nil, request: Position = .start,
+        within: Duration = .zero, isArmed: Bool = false, data: String
+    ) {
+        self.key = key
+        self.due = due
+        self.source = source
+        self.request = request
+        self.within = within
+        self.isArmed = isArmed
+        self.data = data
+    }
+}
+
+extension Transaction {
+    package func set(_ timer: Timer) throws(StoreError) {
+        try write { (connection) throws(SQLiteError) in
+            let statement = try connection.statement(
+                "INSERT OR REPLACE INTO timers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            try statement.bind(1, timer.key)
+            try statement.bind(2, timer.due.microseconds)
+            try statement.bind(3, timer.source)
+            try statement.bind(4, timer.request.value)
+            try statement.bind(5, timer.within.microseconds)
+            try statement.bind(6, timer.isArmed ? Int64(1) : 0)
+            try statement.bind(7, timer.data)
+            try statement.run()
+        }
+    }
+
+    package func removeTimer(_ key: String) throws(StoreError) {
+        try write { (connection) throws(SQLiteError) in
+            let statement = try connection.statement("DELETE FROM timers WHERE key = ?1")
+            try statement.bind(1, key)
+            try statement.run()
+        }
+    }
+}
+
+extension EventLog {
+    /// Timers that await `source` (nil: nobody) and are due by `moment`, earliest first.
+    package func timers(awaiting source: String?, dueBy moment: Timestamp, limit: Int)
+        throws(StoreError) -> [Timer]
+    {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                """
+                SELECT key, due, source, request, within, armed, data FROM timers
+                WHERE source IS ?1 AND due <= ?2 ORDER BY due, key LIMIT ?3
+                """)
+            defer { row.reset() }
+            try row.bind(1, source)
+            try row.bind(2, moment.microseconds)
+            try row.bind(3, Int64(max(0, limit)))
+            var timers: [Timer] = []
+            while try row.step() {
+                timers.append(
+                    Timer(
+                        key: row.text(0), due: Timestamp(microseconds: row.integer(1)),
+                        source: row.optionalText(2), request: Position(row.integer(3)),
+                        within: .microseconds(row.integer(4)), isArmed: row.integer(5) == 1,
+                        data: row.text(6)))
+            }
+            return timers
+        }
+    }
+}
+
+extension EventLog {
+    /// How many timers have a key that begins with `prefix`.
+    package func countTimers(prefix: String) throws(StoreError) -> Int {
+        try reading { (connection) throws(SQLiteError) in
+            let statement = try connection.statement(
+                "SELECT count(*) FROM timers WHERE substr(key, 1, length(?1)) = ?1")
+            defer { statement.reset() }
+            try statement.bind(1, prefix)
+            return try statement.step() ? Int(statement.integer(0)) : 0
+        }
+    }
+}

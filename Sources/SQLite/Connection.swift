@@ -1,0 +1,159 @@
+import CSQLite
+
+/// One connection to one SQLite file. Belongs to one thread at a time.
+package final class Connection {
+    package enum Mode: Sendable {
+        /// Writes, checkpoints the WAL, and creates the file where it is absent.
+        case writer
+        /// Reads only, and never checkpoints: SQLite before 3.51.3 can lose commits when two
+        /// connections do.
+        case reader
+        /// Reads a file that nobody writes, leaving no trace beside it.
+        case immutable
+    }
+
+    /// How far a commit goes before it is answered.
+    package enum Durability: String, Sendable {
+        /// Survives a loss of power.
+        case full = "FULL"
+        /// Survives the process only: for what can be built again, and for tests.
+        case none = "OFF"
+    }
+
+    private let handle: OpaquePointer
+    private let mode: Mode
+    private var cache: [String: Statement] = [:]
+    package let path: String
+
+    /// Opens the file in WAL mode.
+    ///
+    /// - Throws: `SQLiteError` where the file cannot be opened, is no database, or is newer than
+    ///   this SQLite reads.
+    package init(path: String, mode: Mode, durability: Durability = .full) throws(SQLiteError) {
+        var opened: OpaquePointer?
+        let flags: Int32
+        let name: String
+        switch mode {
+        case .writer:
+            (flags, name) = (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, path)
+        case .reader:
+            // A reader of a WAL file needs the -shm file and may have to create it.
+            (flags, name) = (SQLITE_OPEN_READWRITE, path)
+        case .immutable:
+            (flags, name) = (SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, Connection.immutableURI(path))
+        }
+        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+        guard code == SQLITE_OK, let opened else {
+            let text = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            sqlite3_close_v2(opened)
+            throw SQLiteError(code: code, message: text, action: "opening \(path)")
+        }
+        handle = opened
+        self.path = path
+        self.mode = mode
+        sqlite3_extended_result_codes(handle, 1)
+        sqlite3_busy_timeout(handle, 5000)
+        switch mode {
+        case .writer:
+            guard try texts("PRAGMA journal_mode=WAL") == ["wal"] else {
+                throw SQLiteError(
+                    code: SQLITE_CANTOPEN, message: "its file system allows no WAL",
+                    action: "opening \(path)")
+            }
+            try execute("PRAGMA synchronous=\(durability.rawValue)")
+            try execute("PRAGMA wal_autocheckpoint=4000")
+            try execute("PRAGMA secure_delete=ON")
+            // 8 MB instead of 2: the upper pages of the indexes stay in memory while a log grows.
+            try execute("PRAGMA cache_size=-8000")
+        case .reader:
+            try execute("PRAGMA query_only=ON")
+            try execute("PRAGMA wal_autocheckpoint=0")
+            _ = kassa_sqlite3_no_checkpoint_on_close(handle)
+        case .immutable: break
+        }
+        try execute("PRAGMA temp_store=MEMORY")
+    }
+
+    deinit {
+        cache.removeAll()
+        sqlite3_close_v2(handle)
+    }
+
+    private static func immutableURI(_ path: String) -> String {
+        // With an empty authority a path may begin with two slashes.
+        var uri = path.utf8.first == UInt8(ascii: "/") ? "file://" : "file:"
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "%"), UInt8(ascii: "?"), UInt8(ascii: "#"), 0x80...:
+                uri += "%" + String(byte, radix: 16)
+            default: uri.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+        }
+        return uri + "?immutable=1"
+    }
+
+    func failure(_ code: Int32, _ action: String) -> SQLiteError {
+        SQLiteError(code: code, message: String(cString: sqlite3_errmsg(handle)), action: action)
+    }
+
+    /// Runs statements that give no rows, separated by semicolons.
+    package func execute(_ sql: String) throws(SQLiteError) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        guard code == SQLITE_OK else { throw failure(code, sql) }
+    }
+
+    /// A compiled statement, kept for the next time; it is reset, and must not be in use twice at
+    /// once.
+    package func statement(_ sql: String) throws(SQLiteError) -> Statement {
+        if let known = cache[sql] {
+            known.reset()
+            return known
+        }
+        var pointer: OpaquePointer?
+        let code = sqlite3_prepare_v3(
+            handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, nil)
+        guard code == SQLITE_OK, let pointer else { throw failure(code, sql) }
+        let statement = Statement(pointer, of: self, sql: sql)
+        cache[sql] = statement
+        return statement
+    }
+
+    /// The first column of the first row as an integer; nil where there is no row, or NULL.
+    package func integer(_ sql: String) throws(SQLiteError) -> Int64? {
+        let statement = try statement(sql)
+        defer { statement.reset() }
+        guard try statement.step() else { return nil }
+        return statement.optionalInteger(0)
+    }
+
+    /// The first column of every row as text.
+    package func texts(_ sql: String) throws(SQLiteError) -> [String] {
+        let statement = try statement(sql)
+        defer { statement.reset() }
+        var texts: [String] = []
+        while try statement.step() { texts.append(statement.text(0)) }
+        return texts
+    }
+
+    /// Whether a transaction is open.
+    package var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    /// The key of the row inserted last.
+    package var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+    /// Moves what it can of the WAL into the file, without waiting for readers. Does nothing but
+    /// for the writer.
+    package func checkpoint() {
+        guard mode == .writer else { return }
+        _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    }
+
+    /// Copies the whole database, as of now, into a new file; runs on the writer's connection.
+    ///
+    /// - Throws: `SQLiteError` where the copy fails; a partial file may remain.
+    package func backup(to path: String) throws(SQLiteError) {
+        let statement = try statement("VACUUM INTO ?1")
+        try statement.bind(1, path)
+        try statement.run()
+    }
+}

@@ -1,0 +1,27 @@
+import CSQLite
+
+/// What SQLite answered instead of doing what it was asked.
+package struct SQLiteError: Error, Hashable, CustomStringConvertible {
+    /// SQLite's extended result code; see https://sqlite.org/rescode.html.
+    package let code: Int32
+    package let message: String
+    /// The statement, or what was done.
+    package let action: String
+
+    package init(code: Int32, message: String, action: String) {
+        self.code = code
+        self.message = message
+        self.action = action
+    }
+
+    /// The primary result code, the extended one's lowest byte.
+    package var primaryCode: Int32 { code & 0xFF }
+    package var isFull: Bool { primaryCode == SQLITE_FULL }
+    package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
+    package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
+    package var isCorrupt: Bool {
+        primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB
+    }
+
+    package var description: String { "SQLite: \(message) (code \(code)) in: \(action)" }
+}
