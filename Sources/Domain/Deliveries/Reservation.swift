@@ -1,0 +1,68 @@
+public import EventSourcing
+
+/// The stock held for one order: `absent -> made -> released`, or refused; all lines at once or
+/// none.
+public struct Reservation: Decider, Hashable {
+    public enum Phase: String, Hashable, Sendable { case absent, made, refused, released }
+
+    public private(set) var phase = Phase.absent
+    /// What is held, one line for each SKU; kept after the release.
+    public private(set) var lines: [StockLine] = []
+    /// Why nothing is held, where it was refused.
+    public private(set) var shortages: [Shortage] = []
+
+    public init() {}
+
+    public enum Command: Hashable, Sendable {
+        /// Drop the command before folding its events: a second owner makes the fold copy all of
+        /// `from`.
+        case reserve(StepReference, [StockLine], from: Availability)
+        case release(StepReference)
+    }
+
+    public enum Event: Hashable, Sendable {
+        case made(StepReference, [StockLine])
+        case refused(StepReference, [Shortage])
+        case released(StepReference)
+        /// The answer to a command that led to no new fact. Changes no state.
+        case answered(StepReference, StepOutcome)
+    }
+
+    /// Commands are never rejected: refusals are events, as the saga must hear of them.
+    public typealias Rejection = Never
+
+    public func decide(_ command: Command) -> [Event] {
+        switch (command, phase) {
+        case (.reserve(let step, let lines, let availability), .absent):
+            let shortages = availability.shortages(for: lines)
+            guard shortages.isEmpty else { return [.refused(step, shortages)] }
+            return [.made(step, StockLine.summing(lines))]
+        case (.reserve(let step, let lines, _), .made):
+            guard StockLine.summing(lines) == self.lines else {
+                return [.answered(step, .refused("other lines are reserved"))]
+            }
+            return [.answered(step, .done)]
+        case (.reserve(let step, _, _), .refused):
+            return [.answered(step, .refused(Shortage.reason(shortages)))]
+        case (.reserve(let step, _, _), .released):
+            return [.answered(step, .refused("released"))]
+        // Released before it was made: a reservation that comes later is refused.
+        case (.release(let step), .absent), (.release(let step), .made): return [.released(step)]
+        case (.release(let step), .refused), (.release(let step), .released):
+            return [.answered(step, .done)]
+        }
+    }
+
+    public mutating func evolve(_ event: Event) {
+        switch event {
+        case .made(_, let lines):
+            phase = .made
+            self.lines = lines
+        case .refused(_, let shortages):
+            phase = .refused
+            self.shortages = shortages
+        case .released: phase = .released
+        case .answered: break
+        }
+    }
+}

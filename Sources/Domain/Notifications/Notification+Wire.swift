@@ -1,0 +1,54 @@
+public import EventSourcing
+
+extension Notification.Event: StoredEvent {
+    private enum Name: String {
+        case requested = "notification.requested"
+        case deferred = "notification.deferred"
+        case sent = "notification.sent"
+        case failed = "notification.failed"
+        case skipped = "notification.skipped"
+    }
+
+    public var type: EventType {
+        let name: Name =
+            switch self {
+            case .requested: .requested
+            case .deferred: .deferred
+            case .sent: .sent
+            case .failed: .failed
+            case .skipped: .skipped
+            }
+        return EventType(name.rawValue)
+    }
+
+    public func encode(to json: inout JSONWriter) {
+        json.object { json in
+            switch self {
+            case .requested(let kind, let contact):
+                json.member("kind", kind.rawValue)
+                json.member("contact", contact)
+            case .deferred(let kind), .sent(let kind), .skipped(let kind):
+                json.member("kind", kind.rawValue)
+            case .failed(let kind, let reason):
+                json.member("kind", kind.rawValue)
+                json.member("reason", reason)
+            }
+        }
+    }
+
+    public static func decode(_ type: EventType, _ data: JSON) throws(UnreadableEvent) -> Self {
+        let name = try Name.stored(type)
+        return try decoding(type, data) { json throws(JSONError) in
+            guard let kind = Notification.Kind(rawValue: try json.string("kind")) else {
+                throw json.error("kind", "is no kind of mail known here")
+            }
+            return switch name {
+            case .requested: .requested(kind, contact: try json.string("contact"))
+            case .deferred: .deferred(kind)
+            case .sent: .sent(kind)
+            case .failed: .failed(kind, reason: try json.string("reason"))
+            case .skipped: .skipped(kind)
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+public import EventSourcing
+
+/// The mails about one order, each once, to the contact that came with the order.
+///
+/// Facts of other logs may arrive before the order itself: what cannot be addressed yet is
+/// deferred, and asked for when the contact arrives. Without a contact mails are skipped.
+public struct Notification: Decider, Hashable {
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        case received, confirmed, shipped, completed, cancelled, rejected, expired
+    }
+
+    public enum Status: Hashable, Sendable { case deferred, requested, sent, failed, skipped }
+
+    /// What is known of where to write to.
+    private enum Contact: Hashable { case unknown, none, at(String) }
+
+    private var contact = Contact.unknown
+    private var statuses: [Kind: Status] = [:]
+
+    public init() {}
+
+    /// Nil for a mail that nobody asked for.
+    public func status(of kind: Kind) -> Status? { statuses[kind] }
+
+    /// The mails that are due, in the order of their kinds.
+    public var due: [Kind] { Kind.allCases.filter { statuses[$0] == .requested } }
+
+    /// The opaque, sealed address; nil while it is not known and where there is none.
+    public var address: String? { if case .at(let address) = contact { address } else { nil } }
+
+    public enum Command: Hashable, Sendable {
+        /// The order came in, with the opaque, sealed address that its mails go to.
+        case orderPlaced(contact: String?)
+        case notify(Kind)
+        case sent(Kind)
+        case failed(Kind, reason: String)
+    }
+
+    public enum Event: Hashable, Sendable {
+        case requested(Kind, contact: String)
+        /// The contact is not known yet.
+        case deferred(Kind)
+        case sent(Kind)
+        case failed(Kind, reason: String)
+        /// There is no contact.
+        case skipped(Kind)
+    }
+
+    /// Commands are never rejected: notifications follow facts.
+    public typealias Rejection = Never
+
+    public func decide(_ command: Command) -> [Event] {
+        switch command {
+        case .orderPlaced(let address):
+            guard contact == .unknown else { return [] }
+            return Kind.allCases
+                .filter { $0 == .received || statuses[$0] == .deferred }
+                .map { address.map(requesting($0)) ?? .skipped($0) }
+        case .notify(let kind):
+            guard statuses[kind] == nil else { return [] }
+            switch contact {
+            case .unknown: return [.deferred(kind)]
+            case .none: return [.skipped(kind)]
+            case .at(let address): return [.requested(kind, contact: address)]
+            }
+        case .sent(let kind): return statuses[kind] == .requested ? [.sent(kind)] : []
+        case .failed(let kind, let reason):
+            return statuses[kind] == .requested ? [.failed(kind, reason: reason)] : []
+        }
+    }
+
+    private func requesting(_ kind: Kind) -> (String) -> Event {
+        { .requested(kind, contact: $0) }
+    }
+
+    public mutating func evolve(_ event: Event) {
+        switch event {
+        case .requested(let kind, let address):
+            contact = .at(address)
+            statuses[kind] = .requested
+        case .deferred(let kind): statuses[kind] = .deferred
+        case .sent(let kind): statuses[kind] = .sent
+        case .failed(let kind, _): statuses[kind] = .failed
+        case .skipped(let kind):
+            contact = .none
+            statuses[kind] = .skipped
+        }
+    }
+}

@@ -1,0 +1,65 @@
+extension Order {
+    /// What a customer orders, checked: there is no draft with mixed currencies or a total that
+    /// overflows.
+    public struct Draft: Hashable, Sendable {
+        /// The lines an order may have.
+        public static let lineCounts = 1...2000
+
+        public let customer: CustomerID?
+        /// An opaque, sealed address for mails; nil where none may be sent.
+        public let contact: String?
+        public let currency: Currency
+        public let lines: [OrderLine]
+        /// What the payment provider knows the means of payment by.
+        public let token: String
+        /// The merchant's own number for the order, unique for ever.
+        public let reference: String?
+        /// The sum of all lines.
+        public let total: Money
+
+        /// - Throws: the limit that is not kept.
+        public init(
+            customer: CustomerID? = nil, contact: String? = nil, currency: Currency,
+            lines: [OrderLine], token: String, reference: String? = nil
+        ) throws(Invalid) {
+            guard Self.lineCounts.contains(lines.count) else { throw .lineCount(lines.count) }
+            guard (1...256).contains(token.utf8.count) else { throw .token }
+            guard (1...4096).contains(contact?.utf8.count ?? 1) else { throw .contact }
+            guard (1...128).contains(reference?.utf8.count ?? 1) else { throw .reference }
+            var total = Money(minor: 0, currency: currency)
+            do throws(MoneyError) {
+                for line in lines { total = try total + line.unitPrice * line.quantity }
+            } catch { throw .total(error) }
+            self.customer = customer
+            self.contact = contact
+            self.currency = currency
+            self.lines = lines
+            self.token = token
+            self.reference = reference
+            self.total = total
+        }
+
+        /// What the order takes out of stock: one line for each SKU, sorted by SKU.
+        public var stockLines: [StockLine] { StockLine.summing(lines) }
+    }
+}
+
+extension Order.Draft {
+    public enum Invalid: Error, Hashable, CustomStringConvertible {
+        case lineCount(Int)
+        case token
+        case contact
+        case reference
+        case total(MoneyError)
+
+        public var description: String {
+            switch self {
+            case .lineCount(let count): "an order has 1 to 2000 lines, not \(count)"
+            case .token: "token must be 1 to 256 bytes"
+            case .contact: "contact must be 1 to 4096 bytes"
+            case .reference: "reference must be 1 to 128 bytes"
+            case .total(let error): "the total cannot be reckoned: \(error)"
+            }
+        }
+    }
+}

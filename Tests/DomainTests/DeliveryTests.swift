@@ -1,0 +1,139 @@
+import Domain
+import EventSourcing
+import TestKit
+import Testing
+
+@Suite struct DeliveryTests {
+    let pack = ask("pack")
+    let unpack = undo("pack")
+    let handOver = ask("hand over")
+    let recall = undo("hand over")
+    let effect = Delivery.Effect.handOver(key: "o-1/hand over/forward")
+
+    var packed: Given<Delivery> { given(Delivery.self, .packed(pack)) }
+    var handingOver: Given<Delivery> {
+        given(Delivery.self, .packed(pack), .handOverRequested(handOver))
+    }
+    var recallPending: Given<Delivery> {
+        given(
+            Delivery.self, .packed(pack), .handOverRequested(handOver), .recallRequested(recall))
+    }
+    var handedOver: Given<Delivery> {
+        given(
+            Delivery.self, .packed(pack), .handOverRequested(handOver),
+            .handedOver(handOver, tracking: "t"))
+    }
+    var unpacked: Given<Delivery> { given(Delivery.self, .packed(pack), .unpacked(unpack)) }
+    var recalled: Given<Delivery> { given(Delivery.self, .packed(pack), .recalled(recall)) }
+
+    @Test func `a parcel is packed and handed over`() throws {
+        let asked = try given(Delivery.self).when(.pack(pack)).then(.packed(pack))
+            .when(.handOver(handOver)).then(.handOverRequested(handOver))
+        #expect(asked.state.nextEffect == effect)
+        let end = try asked.when(.carrierAccepted(tracking: "t"))
+            .then(.handedOver(handOver, tracking: "t"))
+        #expect(end.state.nextEffect == nil)
+        #expect(end.state.tracking == "t")
+    }
+
+    @Test func `a refusing carrier leaves the parcel packed`() throws {
+        let end = try handingOver.when(.carrierRefused(reason: "full"))
+            .then(.handOverRefused(handOver, reason: "full"))
+        #expect(end.state.phase == .packed)
+        try end.when(.unpack(unpack)).then(.unpacked(unpack))
+    }
+
+    @Test func `a carrier without answer is asked again`() throws {
+        let same = try handingOver.when(.carrierUnknown(reason: "silence")).thenNothing()
+        #expect(same.state.nextEffect == effect)
+    }
+
+    @Test func `a repeated hand-over goes to the newest attempt`() throws {
+        let again = ask("hand over", 2)
+        try handingOver.when(.handOver(handOver)).thenNothing()
+            .when(.handOver(again)).then(.handOverRepeated(again))
+            .when(.carrierAccepted(tracking: "t")).then(.handedOver(again, tracking: "t"))
+            .when(.handOver(again)).then(.answered(again, .done))
+        try recallPending.when(.handOver(again))
+            .then(.answered(again, .refused("being recalled")))
+    }
+
+    @Test func `what is not packed is not handed over`() throws {
+        for delivery in [given(Delivery.self), unpacked, recalled] {
+            let reason = "not packed: \(delivery.state.phase.rawValue)"
+            try delivery.when(.handOver(handOver))
+                .then(.answered(handOver, .refused(reason)))
+        }
+    }
+
+    @Test func `repeated packing is answered`() throws {
+        for delivery in [packed, handingOver, recallPending, handedOver] {
+            try delivery.when(.pack(pack)).then(.answered(pack, .done))
+        }
+        try unpacked.when(.pack(pack)).then(.answered(pack, .refused("unpacked")))
+        try recalled.when(.pack(pack)).then(.answered(pack, .refused("recalled")))
+    }
+
+    @Test func `a parcel is unpacked unless it is with the carrier`() throws {
+        for delivery in [given(Delivery.self), packed, recalled] {
+            try delivery.when(.unpack(unpack)).then(.unpacked(unpack))
+                .when(.unpack(unpack)).then(.answered(unpack, .done))
+        }
+        for delivery in [handingOver, recallPending] {
+            try delivery.when(.unpack(unpack))
+                .then(.answered(unpack, .refused("being handed over")))
+        }
+        try handedOver.when(.unpack(unpack))
+            .then(.answered(unpack, .refused("already handed over")))
+    }
+
+    @Test func `a packed parcel is recalled at once`() throws {
+        for delivery in [given(Delivery.self), packed] {
+            try delivery.when(.recall(recall)).then(.recalled(recall))
+                .when(.recall(recall)).then(.answered(recall, .done))
+        }
+        try unpacked.when(.recall(recall)).then(.answered(recall, .done))
+    }
+
+    @Test func `a recall after the hand-over is refused`() throws {
+        try handedOver.when(.recall(recall))
+            .then(.answered(recall, .refused("already handed over")))
+    }
+
+    @Test func `a recall in flight is refused where the carrier accepts`() throws {
+        let pending = try handingOver.when(.recall(recall)).then(.recallRequested(recall))
+        #expect(pending.state.nextEffect == effect)
+        let end = try pending.when(.carrierAccepted(tracking: "t")).then(
+            .handedOver(handOver, tracking: "t"), .answered(recall, .refused("handed over")))
+        #expect(end.state.phase == .handedOver)
+    }
+
+    @Test func `a recall in flight is done where the carrier refuses`() throws {
+        let end = try recallPending.when(.carrierRefused(reason: "full"))
+            .then(.handOverRefused(handOver, reason: "full"), .recalled(recall))
+        #expect(end.state.phase == .recalled)
+        #expect(end.state.nextEffect == nil)
+    }
+
+    @Test func `a repeated recall goes to the newest attempt`() throws {
+        let again = undo("hand over", 2)
+        try recallPending.when(.recall(recall)).thenNothing()
+            .when(.recall(again)).then(.recallRequested(again))
+            .when(.carrierAccepted(tracking: "t")).then(
+                .handedOver(handOver, tracking: "t"), .answered(again, .refused("handed over")))
+    }
+
+    @Test func `an answer that nobody waits for is passed over`() throws {
+        for delivery in [given(Delivery.self), packed, handedOver, recalled, unpacked] {
+            try delivery.when(.carrierAccepted(tracking: "x")).thenNothing()
+                .when(.carrierRefused(reason: "x")).thenNothing()
+                .when(.carrierUnknown(reason: "x")).thenNothing()
+        }
+    }
+
+    @Test func `the built-in carrier's tracking follows from the key`() {
+        let carrier = BuiltInCarrier()
+        #expect(carrier.handOver(key: "a", attempt: 1) == carrier.handOver(key: "a", attempt: 2))
+        #expect(carrier.handOver(key: "a", attempt: 1) != carrier.handOver(key: "b", attempt: 1))
+    }
+}

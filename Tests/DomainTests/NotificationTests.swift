@@ -1,0 +1,64 @@
+import Domain
+import EventSourcing
+import TestKit
+import Testing
+
+@Suite struct NotificationTests {
+    @Test func `an order with a contact gets its mails`() throws {
+        let mails = try given(Notification.self)
+            .when(.orderPlaced(contact: "s")).then(.requested(.received, contact: "s"))
+            .when(.notify(.confirmed)).then(.requested(.confirmed, contact: "s"))
+        #expect(mails.state.due == [.received, .confirmed])
+        let sent = try mails.when(.sent(.received)).then(.sent(.received))
+            .when(.failed(.confirmed, reason: "full")).then(.failed(.confirmed, reason: "full"))
+        #expect(sent.state.due == [])
+        #expect(sent.state.address == "s")
+    }
+
+    @Test func `an order without a contact gets none`() throws {
+        let mails = try given(Notification.self)
+            .when(.orderPlaced(contact: nil)).then(.skipped(.received))
+            .when(.notify(.shipped)).then(.skipped(.shipped))
+        #expect(mails.state.due == [])
+    }
+
+    @Test func `what comes before the order waits for its contact`() throws {
+        let early = try given(Notification.self)
+            .when(.notify(.shipped)).then(.deferred(.shipped))
+            .when(.notify(.confirmed)).then(.deferred(.confirmed))
+        #expect(early.state.due == [])
+        try early.when(.orderPlaced(contact: "s")).then(
+            .requested(.received, contact: "s"), .requested(.confirmed, contact: "s"),
+            .requested(.shipped, contact: "s"))
+        try early.when(.orderPlaced(contact: nil))
+            .then(.skipped(.received), .skipped(.confirmed), .skipped(.shipped))
+    }
+
+    @Test(arguments: Notification.Kind.allCases)
+    func `each mail goes out once`(kind: Notification.Kind) throws {
+        let contact = Notification.Event.requested(.received, contact: "s")
+        let histories: [[Notification.Event]] = [
+            [.deferred(kind)], [contact, .requested(kind, contact: "s")],
+            [contact, .requested(kind, contact: "s"), .sent(kind)],
+            [contact, .requested(kind, contact: "s"), .failed(kind, reason: "x")],
+            [.skipped(kind)],
+        ]
+        for history in histories {
+            try Given(state: Notification(folding: history)).when(.notify(kind)).thenNothing()
+        }
+    }
+
+    @Test func `the contact arrives once`() throws {
+        try given(Notification.self, .requested(.received, contact: "s"))
+            .when(.orderPlaced(contact: "t")).thenNothing()
+        try given(Notification.self, .skipped(.received))
+            .when(.orderPlaced(contact: "t")).thenNothing()
+    }
+
+    @Test func `a result that nobody waits for is passed over`() throws {
+        try given(Notification.self, .deferred(.shipped))
+            .when(.sent(.shipped)).thenNothing()
+            .when(.failed(.shipped, reason: "x")).thenNothing()
+            .when(.sent(.expired)).thenNothing()
+    }
+}
