@@ -1,0 +1,53 @@
+/// The newest messages of a stream in memory, with consecutive sequences.
+struct MessageWindow: Sendable {
+    /// Bytes that a message costs beside its content, roughly: four headers of arrays and strings,
+    /// and its place here.
+    private static let overhead = 200
+
+    /// The oldest sequence held; `last + 1` when the window is empty.
+    private(set) var first: UInt64
+    /// Content and overhead of what is held, in bytes.
+    private(set) var bytes = 0
+    private var storage: [BrokerMessage?] = []
+    private var head = 0
+
+    /// An empty window that goes on from `first`, which is at least 1.
+    init(first: UInt64 = 1) { self.first = max(first, 1) }
+
+    var count: Int { storage.count - head }
+    var last: UInt64 { first + UInt64(count) - 1 }
+    var newest: BrokerMessage? { self[last] }
+
+    subscript(sequence: UInt64) -> BrokerMessage? {
+        guard sequence >= first, sequence <= last else { return nil }
+        return storage[head + Int(sequence - first)]
+    }
+
+    mutating func append(_ message: BrokerMessage) {
+        storage.append(message)
+        bytes += message.size + Self.overhead
+    }
+
+    mutating func dropOldest() {
+        guard count > 0 else { return }
+        bytes -= (storage[head]?.size ?? 0) + Self.overhead
+        storage[head] = nil
+        head += 1
+        first += 1
+        // Each place is moved at most once for each one freed.
+        if head >= 1024, head * 2 >= storage.count {
+            storage.removeFirst(head)
+            head = 0
+        }
+    }
+
+    /// Drops the oldest until at most this many bytes are held, but never the newest message.
+    mutating func trim(toBytes limit: Int) {
+        while bytes > limit, count > 1 { dropOldest() }
+    }
+
+    /// Drops everything before `sequence`.
+    mutating func trim(before sequence: UInt64) {
+        while first < sequence, count > 0 { dropOldest() }
+    }
+}

@@ -1,0 +1,141 @@
+package import EventSourcing
+import Glibc
+
+/// The built-in broker: a folder per stream, with segment files and the consumers' floors.
+///
+/// What a call has returned survives the process (kill -9), not the machine: nothing is synced. At
+/// most 256 streams and 256 consumers on each; names are `a-zA-Z0-9._-`, at most 128 bytes, not
+/// beginning with a dot. A redelivery's attempts are counted from 1 again after a restart. A fetch
+/// that reads files ends at a segment's end, so it may bring fewer messages than there are, but
+/// never none. Memory: about `cachedBytes` for each stream, whatever its length, and 64 KiB for
+/// what was read.
+package final class SegmentBroker: Broker {
+    /// Bounds of each stream, in bytes and time.
+    package struct Settings: Sendable {
+        /// A segment that has reached this is followed by a new one; 1 KiB to 1 GiB.
+        package let segmentBytes: Int
+        /// Files above this lose their oldest segment; the newest segment always stays.
+        package let retainedBytes: Int
+        /// Older segments go even when there is room.
+        package let retainedAge: Duration?
+        /// Of the newest messages, in memory; one message at least is kept.
+        package let cachedBytes: Int
+
+        package init(
+            segmentBytes: Int = 16 * 1024 * 1024, retainedBytes: Int = 256 * 1024 * 1024,
+            retainedAge: Duration? = nil, cachedBytes: Int = 8 * 1024 * 1024
+        ) {
+            self.segmentBytes = min(max(segmentBytes, 1024), 1024 * 1024 * 1024)
+            self.retainedBytes = max(retainedBytes, 0)
+            self.retainedAge = retainedAge
+            self.cachedBytes = max(cachedBytes, 0)
+        }
+    }
+
+    private let folder: String
+    private let settings: Settings
+    private let runtime: any Runtime
+    private let notices: @Sendable (String) -> Void
+    private let lockFile: BrokerFile
+    private let streams: Monitor<[String: SegmentStream]>
+
+    /// Opens the folder, or creates it in its parent, and checks the newest segment of each stream.
+    ///
+    /// The runtime's clock decides when a message comes again and how old a segment is. `notices`
+    /// is told of damage that was found and what was given up; it is called from any thread,
+    /// without a lock held.
+    /// - Throws: `unavailable` when another broker has the folder, a file is of another version, or
+    ///   the disk fails.
+    package init(
+        folder: String, settings: Settings = Settings(), runtime: any Runtime,
+        notices: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(BrokerError) {
+        self.folder = folder
+        self.settings = settings
+        self.runtime = runtime
+        self.notices = notices
+        var found: [String: SegmentStream] = [:]
+        do {
+            try BrokerFile.createFolder(folder)
+            lockFile = try BrokerFile("\(folder)/.lock", flags: O_RDWR | O_CREAT)
+            guard try lockFile.lock() else {
+                throw BrokerError.unavailable(
+                    "another broker has \(folder) open; stop it or use another folder")
+            }
+            let names = try BrokerFile.names(in: folder).filter(BrokerRules.isName)
+            guard names.count <= BrokerRules.maximumStreams else {
+                throw BrokerError.unavailable(
+                    "\(folder) has \(names.count) streams; "
+                        + "at most \(BrokerRules.maximumStreams) are taken"
+                )
+            }
+            for name in names {
+                found[name] = try SegmentStream(
+                    folder: "\(folder)/\(name)", settings: settings, runtime: runtime,
+                    notices: notices)
+            }
+        } catch let error as BrokerError {
+            throw error
+        } catch let error as FileError {
+            throw error.unavailable
+        } catch {
+            throw .unavailable("\(error)")
+        }
+        streams = Monitor(found)
+        // Looking at a stream says what was found damaged in it.
+        for name in found.keys.sorted() { _ = found[name]?.state() }
+    }
+
+    package func publish(_ messages: [BrokerMessage], to stream: String, expectedLast: UInt64)
+        throws(BrokerError) -> UInt64
+    {
+        try BrokerRules.check(stream: stream)
+        try BrokerRules.check(messages)
+        return try self.stream(stream).publish(messages, expectedLast: expectedLast)
+    }
+
+    package func state(of stream: String) throws(BrokerError) -> StreamState {
+        try BrokerRules.check(stream: stream)
+        return known(stream)?.state() ?? StreamState(first: 1, last: 0, newest: nil)
+    }
+
+    package func fetch(_ subscription: Subscription, limit: Int, wait: Duration)
+        throws(BrokerError) -> [Delivered]
+    {
+        try BrokerRules.check(subscription)
+        guard limit > 0 else { return [] }
+        return try stream(subscription.stream).fetch(subscription, limit: limit, wait: wait)
+    }
+
+    package func acknowledge(_ subscription: Subscription, through sequence: UInt64)
+        throws(BrokerError)
+    {
+        try BrokerRules.check(subscription)
+        try known(subscription.stream)?.acknowledge(subscription, through: sequence)
+    }
+
+    package func reject(_ subscription: Subscription, from sequence: UInt64, delay: Duration)
+        throws(BrokerError)
+    {
+        try BrokerRules.check(subscription)
+        known(subscription.stream)?.reject(subscription, from: sequence, delay: delay)
+    }
+
+    private func known(_ name: String) -> SegmentStream? { streams.withLock { $0[name] } }
+
+    /// The stream; a new one has no folder before its first publish, but somebody may wait on it.
+    private func stream(_ name: String) throws(BrokerError) -> SegmentStream {
+        if let known = known(name) { return known }
+        return try streams.withLock { (streams) throws(BrokerError) in
+            if let known = streams[name] { return known }
+            guard streams.count < BrokerRules.maximumStreams else {
+                throw .unavailable(
+                    "it has \(BrokerRules.maximumStreams) streams, the most it takes")
+            }
+            let stream = try SegmentStream(
+                folder: "\(folder)/\(name)", settings: settings, runtime: runtime, notices: notices)
+            streams[name] = stream
+            return stream
+        }
+    }
+}

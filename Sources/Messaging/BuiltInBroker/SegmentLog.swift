@@ -1,0 +1,158 @@
+import EventSourcing
+import Glibc
+
+/// A stream's messages: segment files, and the newest in memory. One thread at a time.
+struct SegmentLog: Sendable {
+    /// Bytes of records after which a batch is written and the next write begun.
+    private static let maximumWrite = 4 * 1024 * 1024
+    static let readOnly = O_RDONLY
+
+    let folder: String
+    let settings: SegmentBroker.Settings
+    /// By first sequence; the last one is written to.
+    var segments: [Segment] = []
+    /// The newest messages, and always the very newest.
+    var window = MessageWindow()
+    /// The oldest sequence kept.
+    private(set) var first: UInt64 = 1
+    /// What an operator should know; whoever holds the stream's lock takes it along and says it.
+    var notices: [String] = []
+    private var file: BrokerFile?
+    private var mustRoll = false
+
+    var last: UInt64 { window.last }
+
+    /// An empty log; `SegmentLog+Opening` fills it from files.
+    init(folder: String, settings: SegmentBroker.Settings) {
+        self.folder = folder
+        self.settings = settings
+    }
+
+    /// Goes on after what was found on opening.
+    mutating func resume(file: BrokerFile?, window: MessageWindow) {
+        self.file = file
+        self.window = window
+        first = segments.first?.first ?? window.first
+    }
+
+    /// Stores messages that are within the limits, one write for each 4 MiB.
+    /// - Throws: what the system refuses; a prefix of the messages, whole writes, may be stored.
+    mutating func append(_ messages: [BrokerMessage], at now: Timestamp) throws(FileError) {
+        var rest = messages[...]
+        while !rest.isEmpty {
+            var bytes = 0
+            let chunk = rest.prefix { message in
+                defer { bytes += message.size }
+                return bytes < Self.maximumWrite
+            }
+            try write(chunk, at: now)
+            rest = rest.dropFirst(chunk.count)
+        }
+        retain(at: now)
+    }
+
+    private mutating func write(_ chunk: ArraySlice<BrokerMessage>, at now: Timestamp)
+        throws(FileError)
+    {
+        let full = (segments.last?.size ?? 0) >= settings.segmentBytes
+        let isNew = file == nil || full || mustRoll
+        guard let (target, begun) = try isNew ? roll(at: now) : current() else { return }
+        var segment = begun
+        let start = segment.size
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(chunk.reduce(64) { $0 + $1.size + SegmentFormat.recordHead })
+        if isNew { bytes = header(of: segment).bytes }
+        var sequence = last
+        for message in chunk {
+            sequence += 1
+            segment.index?.note(sequence, at: start + bytes.count)
+            SegmentFormat.append(message, sequence: sequence, to: &bytes)
+        }
+        do { try target.write(bytes, at: start) } catch {
+            undo(target, to: start, isNew: isNew)
+            throw error
+        }
+        segment.size = start + bytes.count
+        if isNew { segments.append(segment) } else { segments[segments.count - 1] = segment }
+        file = target
+        mustRoll = false
+        for message in chunk { window.append(message) }
+        window.trim(toBytes: settings.cachedBytes)
+    }
+
+    private func current() -> (BrokerFile, Segment)? {
+        guard let file, let segment = segments.last else { return nil }
+        return (file, segment)
+    }
+
+    private func roll(at now: Timestamp) throws(FileError) -> (BrokerFile, Segment) {
+        if segments.isEmpty { try BrokerFile.createFolder(folder) }
+        let segment = Segment(
+            path: Self.path(of: last + 1, in: folder), first: last + 1, created: now, size: 0,
+            index: SparseIndex())
+        return (try BrokerFile(segment.path, flags: O_RDWR | O_CREAT | O_TRUNC), segment)
+    }
+
+    private func header(of segment: Segment) -> BrokerFileHeader {
+        BrokerFileHeader(kind: .segment, first: segment.first, created: segment.created)
+    }
+
+    /// Takes back a write that failed in the middle.
+    private mutating func undo(_ target: BrokerFile, to size: Int, isNew: Bool) {
+        do {
+            if isNew { try BrokerFile.remove(target.path) } else { try target.truncate(to: size) }
+        } catch {
+            // Never write over a tail that may look like records.
+            mustRoll = true
+            notices.append("\(error.unavailable)")
+        }
+    }
+
+    /// Drops the oldest segments until the stream is within its bounds; the one that is written to
+    /// stays.
+    mutating func retain(at now: Timestamp) {
+        var total = segments.reduce(0) { $0 + $1.size }
+        while segments.count > 1 {
+            let isOld = settings.retainedAge.map { now - segments[1].created > $0 } ?? false
+            guard total > settings.retainedBytes || isOld else { break }
+            total -= segments[0].size
+            dropOldest()
+        }
+    }
+
+    private mutating func dropOldest() {
+        let segment = segments.removeFirst()
+        do { try BrokerFile.remove(segment.path) } catch {
+            notices.append("\(error.unavailable)")
+        }
+        first = max(first, segments.first?.first ?? window.first)
+        window.trim(before: first)
+    }
+
+    /// Gives up a segment that cannot be read, and what is older; of the newest one what is in
+    /// memory is still kept.
+    mutating func giveUp(_ damaged: Segment, because why: String) {
+        guard let at = segments.firstIndex(where: { $0.first == damaged.first }) else { return }
+        for _ in 0..<min(at + 1, segments.count - 1) { dropOldest() }
+        if segments.first?.first == damaged.first {
+            first = window.first
+            mustRoll = true
+        }
+        notices.append("\(damaged.path) is damaged: \(why); the stream begins with \(first) now")
+    }
+
+    /// The read that finds `sequence`, which is kept and not in memory.
+    func read(from sequence: UInt64) -> SegmentRead? {
+        guard let at = segments.lastIndex(where: { $0.first <= sequence }) else { return nil }
+        let end = at + 1 < segments.count ? segments[at + 1].first - 1 : last
+        return SegmentRead(segment: segments[at], from: sequence, last: end)
+    }
+
+    /// Keeps an index that a read has built.
+    mutating func keep(_ index: SparseIndex, for segment: Segment) {
+        guard segment.index == nil,
+            let at = segments.firstIndex(where: { $0.first == segment.first })
+        else { return }
+        segments[at].index = index
+    }
+}

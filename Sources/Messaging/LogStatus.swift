@@ -1,0 +1,80 @@
+package import EventSourcing
+package import EventStore
+import Synchronization
+
+/// What a log's owner says of it after each commit.
+package struct LogStatus: Sendable {
+    package var epoch: Epoch
+    package var head: Position
+    package var leaf: Digest
+    package var treeSize: Int64
+    package var treeRoot: Digest
+    package var asOf: Timestamp
+    package var upSince: Timestamp
+    package var read: [String: Position]
+    package var haltReason: String?
+
+    package init(
+        epoch: Epoch, head: Position, leaf: Digest, treeSize: Int64, treeRoot: Digest,
+        asOf: Timestamp, upSince: Timestamp, read: [String: Position], haltReason: String?
+    ) {
+        self.epoch = epoch
+        self.head = head
+        self.leaf = leaf
+        self.treeSize = treeSize
+        self.treeRoot = treeRoot
+        self.asOf = asOf
+        self.upSince = upSince
+        self.read = read
+        self.haltReason = haltReason
+    }
+}
+
+/// Where the writer shows its log's status and newest events to the relay and the feed.
+package final class LogBoard: Sendable {
+    /// The newest events kept for the relay, so that it need not read the file: at most this many.
+    private static let tailLimit = 8192
+
+    private struct State: Sendable {
+        var status: LogStatus?
+        /// The newest events, without gaps, the last one at the status's head.
+        var tail: [StoredRecord] = []
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    package var status: LogStatus? { state.withLock { $0.status } }
+
+    /// Shows what was committed.
+    package func show(_ status: LogStatus, appended: [StoredRecord]) {
+        state.withLock { state in
+            state.status = status
+            // A commit of unknown outcome, found on disk by a new core, was never shown: no hole
+            // may stay.
+            if let last = state.tail.last?.position.value,
+                last + Int64(appended.count) != status.head.value
+            {
+                state.tail = []
+            }
+            state.tail.append(contentsOf: appended)
+            if state.tail.count > Self.tailLimit {
+                state.tail.removeFirst(state.tail.count - Self.tailLimit / 2)
+            }
+        }
+    }
+
+    /// Forgets all, as a process that dies does.
+    package func clear() { state.withLock { $0 = State() } }
+
+    /// Up to `limit` events after `position`; nil where they must be read from the file.
+    package func tail(after position: Position, limit: Int) -> [StoredRecord]? {
+        state.withLock { state in
+            guard let first = state.tail.first?.position, position.next >= first else { return nil }
+            let start = Int(position.value - first.value + 1)
+            guard start <= state.tail.count else { return [] }
+            return Array(state.tail[start..<min(state.tail.count, start + limit)])
+        }
+    }
+}

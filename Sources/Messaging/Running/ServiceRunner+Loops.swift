@@ -1,0 +1,163 @@
+import EventSourcing
+import EventStore
+
+extension ServiceRunner {
+    /// The writer: drains what waits, commits together, and replies afterwards. Nobody waits for a
+    /// timer.
+    func write(_ box: EngineBox<Core>) {
+        while let engine = box.engine ?? reopen() {
+            box.engine = engine
+            let batch = inbox.wait(until: .now() + settings.tick) {
+                (inbox) -> Monitor<Inbox>.Look<[Pending]> in
+                if inbox.pending.isEmpty {
+                    return inbox.isStopping ? .done([]) : .wait(atMost: nil)
+                }
+                let count = min(inbox.pending.count, settings.batchLimit)
+                defer { inbox.pending.removeFirst(count) }
+                return .done(Array(inbox.pending[..<count]))
+            }
+            let outputs = engine.process(batch?.map(\.input) ?? [], at: runtime.now())
+            for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
+            commits.withLock { $0 &+= 1 }
+            commits.wakeAll()
+            if engine.isBroken {
+                // Its connection goes with it; what is true is on disk.
+                box.engine = nil
+                inbox.withLock { $0.isUp = false }
+                continue
+            }
+            handOut(engine)
+            if batch?.isEmpty == true { break }
+        }
+        box.engine?.log.close()
+        inbox.withLock { $0.isUp = false }
+        let left = inbox.withLock { inbox in
+            defer { inbox.pending = [] }
+            return inbox.pending
+        }
+        for pending in left { pending.reply(.unavailable("the service is stopping")) }
+    }
+
+    /// Recovers from disk, however often it takes; nil when the service stops first.
+    private func reopen() -> Engine<Core>? {
+        var pause = Duration.milliseconds(50)
+        while !isStopping {
+            do throws(StoreError) {
+                let engine = try open()
+                inbox.withLock { $0.isUp = true }
+                notice("\(Core.log): recovered from disk at position \(engine.log.head)")
+                return engine
+            } catch {
+                notice("\(Core.log): cannot open its log: \(error)")
+                rest(pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+        return nil
+    }
+
+    private func handOut(_ engine: Engine<Core>) {
+        let free = inbox.withLock { settings.effectThreads * 16 - $0.effects.count }
+        let effects = engine.effectsToRun(at: runtime.now(), limit: free)
+        guard !effects.isEmpty else { return }
+        inbox.withLock { $0.effects += effects }
+        inbox.wakeAll()
+    }
+
+    /// Carries out calls to the outside, never inside a decision.
+    func runEffects() {
+        while true {
+            let effect = inbox.wait(until: .now() + .seconds(1)) {
+                (inbox) -> Monitor<Inbox>.Look<Effect?> in
+                if inbox.isStopping { return .done(nil) }
+                guard !inbox.effects.isEmpty else { return .wait(atMost: nil) }
+                return .done(inbox.effects.removeFirst())
+            }
+            guard let effect else { continue }
+            guard let effect else { return }
+            let result = handler.run(effect)
+            submit(.effect(effect, result), isBounded: false) { _ in }
+        }
+    }
+
+    func relay() {
+        let relay = Relay(
+            log: Core.log, path: settings.path, publication: Core.publication, broker: broker,
+            board: board)
+        var seen: UInt64 = 0
+        var saved = Timestamp.epoch
+        while !isStopping {
+            switch relay.step(at: runtime.now()) {
+            case .published(let position):
+                // The cursor matters only where the broker loses everything: a second's worth is
+                // published again.
+                if runtime.now() - saved > .seconds(1) {
+                    saved = runtime.now()
+                    submit(.published(position), isBounded: false) { _ in }
+                }
+            case .idle:
+                let last = seen
+                seen =
+                    commits.wait(until: .now() + .milliseconds(100)) { count in
+                        count == last ? .wait(atMost: nil) : .done(count)
+                    } ?? last
+            case .waiting(let why):
+                notice("\(Core.log) relay: \(why)")
+                rest(.milliseconds(500))
+            case .refused(let why):
+                halt(why)
+                rest(.seconds(1))
+            }
+        }
+    }
+
+    /// Brings one source's bulletins to the writer.
+    func carry(_ source: Source) {
+        guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
+        var driver = CourierDriver(
+            courier: Courier(source: source, consumer: Core.log.value), broker: broker, feed: feed)
+        let sink = RunnerSink(runner: self)
+        var pauses = 0
+        while !isStopping {
+            switch driver.step(into: sink, wait: .milliseconds(500)) {
+            case .busy: pauses = 0
+            case .idle: break
+            case .paused(let why):
+                // What lasts a second is worth a word; what passes, as at a start, is not.
+                pauses += 1
+                if pauses == 5 { notice("\(Core.log) reading \(source): \(why)") }
+                driver.restart()
+                rest(.milliseconds(200))
+            }
+        }
+    }
+
+    /// Sleeps, and wakes up when the service stops.
+    private func rest(_ pause: Duration) {
+        _ = inbox.wait(until: .now() + pause) { (inbox) -> Monitor<Inbox>.Look<Void> in
+            inbox.isStopping ? .done(()) : .wait(atMost: nil)
+        }
+    }
+}
+
+private struct RunnerSink<Core: ServiceCore>: BulletinSink {
+    let runner: ServiceRunner<Core>
+
+    func checkpoint(of source: Source) -> EngineOutput<NoAnswer> {
+        runner.request(.checkpoint(source)).withoutAnswer
+    }
+
+    func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
+        runner.request(.bulletins(source, received)).withoutAnswer
+    }
+
+    func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
+        runner.request(.page(source, page)).withoutAnswer
+    }
+
+    func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)
+        -> EngineOutput<NoAnswer>
+    {
+        runner.request(.rewind(source, epoch, position, leaf)).withoutAnswer
+    }
+}

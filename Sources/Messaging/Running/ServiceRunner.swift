@@ -1,0 +1,172 @@
+package import EventSourcing
+package import EventStore
+import Synchronization
+
+/// What a service needs to run.
+package struct ServiceSettings: Sendable {
+    /// The log's file.
+    package let path: String
+    package let durability: EventLog.Durability
+    /// The most commands that may wait; above it they are refused for now.
+    package var inboxLimit = 10_000
+    /// The most inputs in one commit.
+    package var batchLimit = 256
+    /// How many calls to the outside run at once.
+    package var effectThreads = 4
+    /// How often timers are looked at while nothing else happens.
+    package var tick = Duration.milliseconds(20)
+
+    package init(path: String, durability: EventLog.Durability = .full) {
+        self.path = path
+        self.durability = durability
+    }
+}
+
+/// Runs a service: its writer, its relay, a courier for each source, and its calls to the outside,
+/// each a thread.
+package final class ServiceRunner<Core: ServiceCore>: Sendable {
+    package typealias Reply = @Sendable (EngineOutput<Core.Answer>) -> Void
+
+    struct Pending: Sendable {
+        let input: EngineInput<Core>
+        let reply: Reply
+    }
+
+    struct Inbox: Sendable {
+        var pending: [Pending] = []
+        /// Effects that wait for a thread, and how many are being run.
+        var effects: [Effect] = []
+        var isStopping = false
+        var isUp = false
+    }
+
+    package let settings: ServiceSettings
+    package let board = LogBoard()
+    let inbox = Monitor(Inbox())
+    /// Counts commits: the relay waits for it to move.
+    let commits = Monitor(UInt64(0))
+    let makeCore: @Sendable () -> Core
+    let broker: any Broker
+    let feeds: [LogName: any Feed]
+    let handler: any EffectHandler
+    let runtime: any Runtime
+    let notice: @Sendable (String) -> Void
+    private let workers = Mutex<[Worker]>([])
+
+    /// - Parameters:
+    ///   - makeCore: makes the core anew, at the start and after an unknown outcome.
+    ///   - feeds: the feed of each log that the core reads.
+    ///   - notice: told, from any thread, what an operator should know.
+    package init(
+        settings: ServiceSettings, makeCore: @escaping @Sendable () -> Core,
+        broker: any Broker, feeds: [LogName: any Feed], handler: any EffectHandler,
+        runtime: any Runtime, notice: @escaping @Sendable (String) -> Void
+    ) {
+        self.settings = settings
+        self.makeCore = makeCore
+        self.broker = broker
+        self.feeds = feeds
+        self.handler = handler
+        self.runtime = runtime
+        self.notice = notice
+    }
+
+    /// Opens the log and starts the threads.
+    ///
+    /// - Throws: what opening the log throws; nothing runs then.
+    package func start() throws(StoreError) {
+        let engine = try open()
+        inbox.withLock { $0.isUp = true }
+        let box = EngineBox(engine)
+        var started = [
+            Worker("\(Core.log)-writer") { [self] in write(box) },
+            Worker("\(Core.log)-relay") { [self] in relay() },
+        ]
+        for source in Core.sources {
+            started.append(Worker("\(Core.log)<\(source.log)") { [self] in carry(source) })
+        }
+        for _ in 0..<settings.effectThreads {
+            started.append(Worker("\(Core.log)-effect") { [self] in runEffects() })
+        }
+        workers.withLock { $0 = started }
+    }
+
+    func open() throws(StoreError) -> Engine<Core> {
+        let now = runtime.now()
+        let log = try EventLog(
+            path: settings.path, name: Core.log, at: now,
+            durability: settings.durability)
+        return try Engine(core: makeCore(), log: log, board: board, at: now, notice: notice)
+    }
+
+    /// Tells all threads to come to an end, and does not wait for them.
+    package func askToStop() {
+        inbox.withLock { $0.isStopping = true }
+        inbox.wakeAll()
+        commits.wakeAll()
+    }
+
+    /// Stops all threads: what waits is still decided, what is running is waited for, the file is
+    /// closed cleanly.
+    package func stop() {
+        askToStop()
+        for worker in workers.withLock({ workers in
+            defer { workers = [] }
+            return workers
+        }) { worker.join() }
+    }
+
+    package var isStopping: Bool { inbox.withLock { $0.isStopping } }
+    /// Whether the writer has its log open.
+    package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }
+    /// How many inputs wait.
+    package var backlog: Int { inbox.withLock { $0.pending.count } }
+
+    /// Hands a command to the writer; `reply` is called once, from the writer's thread, after the
+    /// commit.
+    package func submit(
+        _ command: Core.Command, _ context: CommandContext, reply: @escaping Reply
+    ) {
+        submit(.command(command, context), isBounded: true, reply: reply)
+    }
+
+    func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
+        let refusal: String? = inbox.withLock { inbox in
+            if inbox.isStopping { return "the service is stopping" }
+            if isBounded, inbox.pending.count >= settings.inboxLimit {
+                return "\(settings.inboxLimit) requests wait already"
+            }
+            inbox.pending.append(Pending(input: input, reply: reply))
+            return nil
+        }
+        if let refusal { return reply(.unavailable(refusal)) }
+        inbox.wakeAll()
+    }
+
+    /// Hands an input to the writer and waits for its output.
+    package func request(_ input: EngineInput<Core>) -> EngineOutput<Core.Answer> {
+        let box = Monitor<EngineOutput<Core.Answer>?>(nil)
+        submit(input, isBounded: false) { output in
+            box.withLock { $0 = output }
+            box.wakeAll()
+        }
+        let output = box.wait(until: .now() + .seconds(60)) { output in
+            output.map { .done($0) } ?? .wait(atMost: nil)
+        }
+        return output ?? .unavailable("the writer did not answer within a minute")
+    }
+
+    /// Stops the log from writing, because somebody holds what it does not.
+    package func halt(_ why: String) {
+        submit(.halt(why), isBounded: false) { _ in }
+    }
+}
+
+/// Carries a new engine into the writer's thread.
+///
+/// `@unchecked Sendable`: the engine belongs to one thread at a time; it is made by the starter and
+/// from then on used by the writer alone.
+final class EngineBox<Core: ServiceCore>: @unchecked Sendable {
+    var engine: Engine<Core>?
+    init(_ engine: Engine<Core>) { self.engine = engine }
+}
