@@ -1,0 +1,145 @@
+import Glibc
+
+/// One connection of the client: blocking calls on a non-blocking socket, each with a deadline.
+final class ClientConnection: Sendable {
+    private let socket: Descriptor
+    private let place: String
+
+    /// Tries the host's addresses in turn.
+    init(host: String, port: UInt16, options: HTTPClient.Options) throws(HTTPClientError) {
+        place = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        let addresses = Socket.resolve(host, port: port, numeric: false)
+        var failure = HTTPClientError.unknownHost(host)
+        for address in addresses {
+            do {
+                socket = try ClientConnection.connect(address, place, options)
+                Socket.disableDelay(socket.number)
+                return
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    /// Quiet, as it should be between exchanges: neither closed nor with bytes nobody asked for.
+    var isReusable: Bool {
+        var byte: UInt8 = 0
+        let flags = Int32(MSG_PEEK | MSG_DONTWAIT)
+        return recv(socket.number, &byte, 1, flags) < 0 && errno == EAGAIN
+    }
+
+    func exchange(
+        _ request: HTTPRequest, _ options: HTTPClient.Options
+    ) throws(HTTPClientError) -> (response: HTTPResponse, keepsAlive: Bool) {
+        let deadline = Moment.now() + options.answerTimeout
+        var parser = ResponseParser(
+            answersHead: request.method == .head, limits: options.message)
+        // An answer may come before the request is all sent, such as a 413 and a close.
+        let sent = try send(bytes(request), deadline, options)
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        do {
+            while true {
+                if let response = try parser.next() {
+                    return (response, sent && parser.keepsAlive && request.keepsAlive)
+                }
+                let count = try receive(&chunk, deadline, options)
+                if count == 0 { return (try parser.close(), false) }
+                parser.append(chunk[..<count])
+            }
+        } catch let error as MessageError {
+            throw error == .truncated ? .closed(place) : .unreadable(place, error)
+        } catch let error as HTTPClientError {
+            throw error
+        } catch {
+            throw .unreachable(place, reason: "\(error)")
+        }
+    }
+
+    private func bytes(_ request: HTTPRequest) -> [UInt8] {
+        var out = Array("\(request.method.name) \(request.target) HTTP/1.1".utf8)
+        var headers = request.headers
+        if headers["Host"] == nil { headers["Host"] = place }
+        headers["Transfer-Encoding"] = nil
+        let hasBody = !request.body.isEmpty || [.post, .put, .patch].contains(request.method)
+        headers["Content-Length"] = hasBody ? String(request.body.count) : nil
+        for field in headers.fields where ResponseWriter.isName(field.name) {
+            ResponseWriter.append(field, to: &out)
+        }
+        out.append(contentsOf: "\r\n\r\n".utf8)
+        out.append(contentsOf: request.body)
+        return out
+    }
+
+    private static func connect(
+        _ address: Socket.Address, _ place: String, _ options: HTTPClient.Options
+    ) throws(HTTPClientError) -> Descriptor {
+        do {
+            let socket = try Socket.stream(address.family)
+            let result = address.withPointer { Glibc.connect(socket.number, $0, $1) } ?? -1
+            if result == 0 { return socket }
+            if errno != EINPROGRESS { throw SystemError(call: "connect", code: errno) }
+            let deadline = Moment.now() + options.connectTimeout
+            guard wait(socket, Int16(POLLOUT), deadline) else {
+                throw HTTPClientError.timedOut(place, waiting: options.connectTimeout)
+            }
+            var code: Int32 = 0
+            var length = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(socket.number, SOL_SOCKET, SO_ERROR, &code, &length)
+            if code != 0 { throw SystemError(call: "connect", code: code) }
+            return socket
+        } catch let error as HTTPClientError {
+            throw error
+        } catch let error as SystemError where error.code == ECONNREFUSED {
+            throw .nothingListens(at: place, hint: options.hint)
+        } catch {
+            throw .unreachable(place, reason: "\(error)")
+        }
+    }
+
+    /// Whether the socket is ready before the deadline.
+    private static func wait(_ socket: Descriptor, _ events: Int16, _ deadline: Moment) -> Bool {
+        while true {
+            var entry = pollfd(fd: socket.number, events: events, revents: 0)
+            let count = poll(&entry, 1, Moment.now().milliseconds(until: deadline))
+            if count > 0 { return true }
+            if count == 0 || errno != EINTR { return false }
+        }
+    }
+
+    /// - Returns: False where the peer stopped reading; its answer may be there to read.
+    private func send(
+        _ bytes: [UInt8], _ deadline: Moment, _ options: HTTPClient.Options
+    ) throws(HTTPClientError) -> Bool {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                Socket.send(socket.number, UnsafeRawBufferPointer(rebasing: $0[sent...]))
+            }
+            if count > 0 {
+                sent += count
+            } else if Socket.isRetryable(count) {
+                guard ClientConnection.wait(socket, Int16(POLLOUT), deadline) else {
+                    throw .timedOut(place, waiting: options.answerTimeout)
+                }
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    private func receive(
+        _ chunk: inout [UInt8], _ deadline: Moment, _ options: HTTPClient.Options
+    ) throws(HTTPClientError) -> Int {
+        while true {
+            guard ClientConnection.wait(socket, Int16(POLLIN), deadline) else {
+                throw .timedOut(place, waiting: options.answerTimeout)
+            }
+            let count = chunk.withUnsafeMutableBytes { Socket.receive(socket.number, $0) }
+            if Socket.isRetryable(count) { continue }
+            guard count >= 0 else { throw .closed(place) }
+            return count
+        }
+    }
+}

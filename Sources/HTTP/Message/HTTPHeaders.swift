@@ -1,0 +1,63 @@
+/// Header fields in the order sent; names match without regard to ASCII case (RFC 9110, 5).
+package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
+    /// One field line.
+    package struct Field: Hashable, Sendable {
+        /// A token, in the case it was sent.
+        package let name: String
+        /// Without the space around it.
+        package let value: String
+
+        /// A field as it is; the writer leaves out an invalid name and blanks control bytes.
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// All fields, repeated names included.
+    package private(set) var fields: [Field] = []
+
+    /// No fields.
+    package init() {}
+
+    /// `["Content-Type": "text/plain"]`; a repeated name stays repeated.
+    package init(dictionaryLiteral elements: (String, String)...) {
+        fields = elements.map { Field($0, $1) }
+    }
+
+    /// The first value under a name. Setting replaces every field of that name; `nil` removes.
+    package subscript(name: String) -> String? {
+        get { fields.first { ASCII.matches($0.name, name) }?.value }
+        set {
+            fields.removeAll { ASCII.matches($0.name, name) }
+            if let newValue { append(name, newValue) }
+        }
+    }
+
+    /// Every value under a name, in order. Check the count where a repeat is not allowed.
+    package func values(_ name: String) -> [String] {
+        fields.filter { ASCII.matches($0.name, name) }.map(\.value)
+    }
+
+    /// Adds a field and keeps those of the same name.
+    package mutating func append(_ name: String, _ value: String) {
+        fields.append(Field(name, value))
+    }
+
+    /// The members of a comma-separated list (RFC 9110, 5.6.1) over all fields of the name,
+    /// in ASCII lower case, without empty members.
+    package func list(_ name: String) -> [String] {
+        values(name).flatMap { value in
+            Array(value.utf8).split(separator: UInt8(ascii: ",")).compactMap { member in
+                let member = ASCII.trim(member)
+                return member.isEmpty
+                    ? nil : String(decoding: member.map(ASCII.lowercase), as: UTF8.self)
+            }
+        }
+    }
+
+    /// Whether a list such as `Connection` has a member, ASCII case aside.
+    package func hasMember(_ name: String, _ member: String) -> Bool {
+        list(name).contains { ASCII.matches($0, member) }
+    }
+}

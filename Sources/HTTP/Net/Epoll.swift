@@ -1,0 +1,43 @@
+import CPlatform
+
+/// The kernel's readiness queue, level-triggered.
+struct Epoll {
+    struct Interest: OptionSet {
+        let rawValue: UInt32
+        static let readable = Interest(rawValue: UInt32(KASSA_READABLE))
+        static let writable = Interest(rawValue: UInt32(KASSA_WRITABLE))
+        /// Reported whether asked for or not.
+        static let failed = Interest(
+            rawValue: UInt32(KASSA_FAILED | KASSA_HANGUP))
+    }
+
+    static let batch = 256
+
+    private let descriptor: Descriptor
+
+    init() throws(SystemError) {
+        descriptor = Descriptor(
+            owning: try SystemError.check(kassa_epoll_create(), "epoll_create1"))
+    }
+
+    func add(_ fd: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
+        let result = kassa_epoll_add(descriptor.number, fd, interest.rawValue, token)
+        _ = try SystemError.check(result, "epoll_ctl")
+    }
+
+    func change(_ fd: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
+        let result = kassa_epoll_change(descriptor.number, fd, interest.rawValue, token)
+        _ = try SystemError.check(result, "epoll_ctl")
+    }
+
+    func remove(_ fd: Int32) { _ = kassa_epoll_remove(descriptor.number, fd) }
+
+    /// The number of entries filled in; 0 after the timeout (`nil`: none) or an interruption.
+    func wait(_ ready: inout [kassa_ready], milliseconds: Int32?) -> Int {
+        max(
+            0,
+            Int(
+                kassa_epoll_wait(
+                    descriptor.number, &ready, Int32(ready.count), milliseconds ?? -1)))
+    }
+}

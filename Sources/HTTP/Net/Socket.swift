@@ -1,0 +1,98 @@
+import Glibc
+
+/// The socket calls that server and client share.
+enum Socket {
+    /// An address as `getaddrinfo` gives it, copied out.
+    struct Address {
+        let family: Int32
+        let bytes: [UInt8]
+
+        func withPointer<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
+            bytes.withUnsafeBytes { raw in
+                raw.baseAddress.map {
+                    body($0.assumingMemoryBound(to: sockaddr.self), socklen_t(raw.count))
+                }
+            }
+        }
+    }
+
+    /// The addresses of a host; only numeric ones where `numeric` is set. Empty: none known.
+    static func resolve(_ host: String, port: UInt16, numeric: Bool) -> [Address] {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
+        defer { freeaddrinfo(list) }
+        var addresses: [Address] = []
+        var entry = list
+        while let info = entry?.pointee {
+            if let address = info.ai_addr {
+                let raw = UnsafeRawBufferPointer(start: address, count: Int(info.ai_addrlen))
+                addresses.append(Address(family: info.ai_family, bytes: Array(raw)))
+            }
+            entry = info.ai_next
+        }
+        return addresses
+    }
+
+    /// A non-blocking stream socket, closed on exec.
+    static func stream(_ family: Int32) throws(SystemError) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        return Descriptor(owning: try SystemError.checkErrno(socket(family, type, 0), "socket"))
+    }
+
+    static func listen(_ address: Address, backlog: Int32) throws(SystemError) -> Descriptor {
+        let socket = try stream(address.family)
+        setOption(socket.number, SOL_SOCKET, SO_REUSEADDR)
+        let bound = address.withPointer { bind(socket.number, $0, $1) } ?? -1
+        _ = try SystemError.checkErrno(bound, "bind")
+        _ = try SystemError.checkErrno(Glibc.listen(socket.number, backlog), "listen")
+        return socket
+    }
+
+    /// The port a socket is bound to.
+    static func localPort(_ socket: Descriptor) -> UInt16 {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { raw in
+            guard let base = raw.baseAddress,
+                getsockname(socket.number, base.assumingMemoryBound(to: sockaddr.self), &length)
+                    == 0
+            else { return 0 }
+            // The port is at offset 2 in both sockaddr_in and sockaddr_in6, in network order.
+            return UInt16(raw[2]) << 8 | UInt16(raw[3])
+        }
+    }
+
+    /// Small answers go out at once: the whole answer is written in one call anyway.
+    static func disableDelay(_ fd: Int32) { setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY) }
+
+    /// Bytes sent, or a negative errno; never raises SIGPIPE.
+    static func send(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+        while true {
+            let sent = Glibc.send(fd, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+            if sent >= 0 { return sent }
+            if errno != EINTR { return -Int(errno) }
+        }
+    }
+
+    /// Bytes received, 0 at the end, or a negative errno.
+    static func receive(_ fd: Int32, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
+        while true {
+            let received = recv(fd, bytes.baseAddress, bytes.count, 0)
+            if received >= 0 { return received }
+            if errno != EINTR { return -Int(errno) }
+        }
+    }
+
+    static func isRetryable(_ result: Int) -> Bool {
+        result == -Int(EAGAIN) || result == -Int(EWOULDBLOCK)
+    }
+
+    private static func setOption(_ fd: Int32, _ level: Int32, _ option: Int32) {
+        var on: Int32 = 1
+        setsockopt(fd, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+}

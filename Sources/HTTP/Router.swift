@@ -1,0 +1,136 @@
+/// What the placeholders of a pattern matched.
+package struct PathParameters: Hashable, Sendable {
+    struct Entry: Hashable, Sendable {
+        let name: String
+        let value: String
+    }
+
+    var entries: [Entry] = []
+
+    /// The decoded segment under a placeholder's name, never empty; `nil` for an unknown name.
+    package subscript(name: String) -> String? {
+        entries.first { ASCII.same($0.name, name) }?.value
+    }
+}
+
+/// Sends requests to handlers by method and path.
+///
+///     var router = Router(renderError: problem)
+///     router.on(.get, "/v1/orders/{id}") { request, responder in ... }
+///     let server = try HTTPServer.start(handler: router.handle)
+///
+/// A literal segment wins over a placeholder. A placeholder matches one segment that is not
+/// empty. HEAD goes to GET's handler where there is none of its own. An unknown path answers 404,
+/// a known one with another method 405 with `Allow` (RFC 9110, 15.5.6).
+package struct Router: Sendable {
+    private struct Route {
+        let method: HTTPMethod
+        let pattern: String
+        let names: [String]
+        let handler: HTTPHandler
+    }
+
+    private struct Node {
+        var literals: [(segment: String, node: Node)] = []
+        var placeholder: [Node] = []
+        var routes: [Route] = []
+    }
+
+    private var root = Node()
+    private let renderError: ErrorRenderer
+
+    /// A router without routes.
+    package init(renderError: @escaping ErrorRenderer = { .text($0, $1) }) {
+        self.renderError = renderError
+    }
+
+    /// Adds a route. `pattern` starts with `/`; its segments are literals, already decoded, or
+    /// placeholders such as `{id}`. A pattern without `/` or a route given twice is a mistake in
+    /// the program and ends it; neither can come from a request.
+    package mutating func on(
+        _ method: HTTPMethod, _ pattern: String, _ handler: @escaping HTTPHandler
+    ) {
+        precondition(pattern.utf8.first == UInt8(ascii: "/"), "a pattern starts with '/'")
+        let segments = pattern.utf8.count == 1 ? [] : Router.segments(pattern)
+        let names = segments.compactMap(Router.placeholderName)
+        let route = Route(method: method, pattern: pattern, names: names, handler: handler)
+        Router.insert(route, segments[...], &root)
+    }
+
+    /// Sends a request on; made to be given to the server.
+    package func handle(_ request: HTTPRequest, _ responder: Responder) {
+        var values: [String] = []
+        guard let node = Router.find(request.path[...], root, &values),
+            !request.target.utf8.elementsEqual("*".utf8)
+        else {
+            responder.respond(renderError(404, "There is nothing at this path."))
+            return
+        }
+        let route =
+            node.routes.first { $0.method == request.method }
+            ?? (request.method == .head ? node.routes.first { $0.method == .get } : nil)
+        guard let route else {
+            var refusal = renderError(405, "\(request.method) is not possible at this path.")
+            refusal.headers["Allow"] = Router.allowed(node.routes)
+            responder.respond(refusal)
+            return
+        }
+        var request = request
+        request.route = route.pattern
+        request.parameters.entries = zip(route.names, values).map { .init(name: $0, value: $1) }
+        route.handler(request, responder)
+    }
+
+    private static func segments(_ pattern: String) -> [String] {
+        Array(pattern.utf8).dropFirst().split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false
+        ).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func placeholderName(_ segment: String) -> String? {
+        let bytes = Array(segment.utf8)
+        guard bytes.count > 2, bytes.first == UInt8(ascii: "{"), bytes.last == UInt8(ascii: "}")
+        else { return nil }
+        return String(decoding: bytes.dropFirst().dropLast(), as: UTF8.self)
+    }
+
+    private static func allowed(_ routes: [Route]) -> String {
+        var methods = routes.map(\.method)
+        if methods.contains(.get), !methods.contains(.head) { methods.append(.head) }
+        return methods.map(\.name).sorted().joined(separator: ", ")
+    }
+
+    private static func insert(_ route: Route, _ rest: ArraySlice<String>, _ node: inout Node) {
+        guard let segment = rest.first else {
+            let repeated = node.routes.contains { $0.method == route.method }
+            precondition(!repeated, "\(route.method) \(route.pattern) is given twice")
+            node.routes.append(route)
+            return
+        }
+        if placeholderName(segment) != nil {
+            if node.placeholder.isEmpty { node.placeholder.append(Node()) }
+            insert(route, rest.dropFirst(), &node.placeholder[0])
+        } else if let at = node.literals.firstIndex(where: { ASCII.same($0.segment, segment) }) {
+            insert(route, rest.dropFirst(), &node.literals[at].node)
+        } else {
+            var child = Node()
+            insert(route, rest.dropFirst(), &child)
+            node.literals.append((segment, child))
+        }
+    }
+
+    /// Backtracks where a literal leads nowhere; its depth is bounded by that of the patterns.
+    private static func find(
+        _ rest: ArraySlice<String>, _ node: Node, _ values: inout [String]
+    ) -> Node? {
+        guard let segment = rest.first else { return node.routes.isEmpty ? nil : node }
+        for literal in node.literals where ASCII.same(literal.segment, segment) {
+            if let found = find(rest.dropFirst(), literal.node, &values) { return found }
+        }
+        guard !segment.isEmpty, let child = node.placeholder.first else { return nil }
+        values.append(segment)
+        if let found = find(rest.dropFirst(), child, &values) { return found }
+        values.removeLast()
+        return nil
+    }
+}
