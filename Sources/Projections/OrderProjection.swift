@@ -1,0 +1,166 @@
+import Domain
+import EventSourcing
+import EventStore
+package import Messaging
+import SQLite
+
+/// Folds the public facts of all services into one row an order, its timeline, and the stock.
+package struct OrderProjection: Projection {
+    package static let name = "orders"
+    /// Changes whenever the rows that the same events lead to change.
+    package static let version = 1
+    /// The categories of streams whose id is an order's.
+    private static let categories: Set<String> = [
+        "order", "checkout", "payment", "reservation", "delivery", "notification",
+    ]
+
+    package init() {}
+
+    /// Reads the message in full before it changes anything: what cannot be read changes nothing.
+    ///
+    /// - Throws: `.newer`, `.poison`, and `.store` where a row could not be read.
+    package func apply(_ message: Message, to rows: RowBatch) throws(ReactionError) {
+        let fact: OrderFact
+        do throws(UnreadableEvent) {
+            fact = try OrderFact(message)
+        } catch { throw ReactionError(reading: error) }
+        do throws(SQLiteError) {
+            if case .stockReceived(let line) = fact {
+                return try receive(line, message, in: rows)
+            }
+            guard Self.categories.contains(message.stream.category),
+                OrderID(message.stream.id) != nil
+            else { return }
+            try fold(fact, message, into: rows)
+        } catch { throw .store(.notWritten(error)) }
+    }
+
+    private func fold(_ fact: OrderFact, _ message: Message, into rows: RowBatch)
+        throws(SQLiteError)
+    {
+        let id = message.stream.id
+        var row = try rows.order(id)
+        switch fact {
+        case .reserved(let lines): try hold(lines, for: id, message, in: rows)
+        case .released: try free(id, message, in: rows) { _, _ in }
+        case .handedOver:
+            try free(id, message, in: rows) { $0.onHand = max(0, $0.onHand - $1) }
+        case .placed(let order): rows.setLines(order.lines, of: id)
+        default: break
+        }
+        row.apply(fact, of: message)
+        rows.setOrder(row, id)
+        rows.addToTimeline(message, of: id)
+    }
+
+    private func receive(_ line: StockLine, _ message: Message, in rows: RowBatch)
+        throws(SQLiteError)
+    {
+        try change(line.sku.value, message, in: rows) {
+            $0.onHand = min($0.onHand.addingSaturating(Int64(line.quantity)), Int64(Stock.maximum))
+        }
+    }
+
+    private func hold(
+        _ lines: [StockLine], for order: String, _ message: Message, in rows: RowBatch
+    ) throws(SQLiteError) {
+        try free(order, message, in: rows) { _, _ in }
+        for line in lines {
+            try change(line.sku.value, message, in: rows) {
+                $0.reserved = $0.reserved.addingSaturating(Int64(line.quantity))
+            }
+        }
+        rows.setReservation(
+            lines.map { HeldLine(sku: $0.sku.value, quantity: Int64($0.quantity)) }, of: order)
+    }
+
+    private func free(
+        _ order: String, _ message: Message, in rows: RowBatch,
+        _ also: (inout StockRow, Int64) -> Void
+    ) throws(SQLiteError) {
+        let held = try rows.reservation(of: order)
+        guard !held.isEmpty else { return }
+        for line in held {
+            try change(line.sku, message, in: rows) {
+                $0.reserved = max(0, $0.reserved - line.quantity)
+                also(&$0, line.quantity)
+            }
+        }
+        rows.setReservation([], of: order)
+    }
+
+    private func change(
+        _ sku: String, _ message: Message, in rows: RowBatch, _ body: (inout StockRow) -> Void
+    ) throws(SQLiteError) {
+        var row = try rows.stock(sku)
+        body(&row)
+        row.mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
+        rows.setStock(row, sku)
+    }
+}
+
+extension OrderRow {
+    /// Folds one fact; each log's facts change their own columns only.
+    fileprivate mutating func apply(_ fact: OrderFact, of message: Message) {
+        updatedAt = max(updatedAt, message.recordedAt)
+        let mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
+        switch message.identity.log.value {
+        case "orders": ordersAt = mark
+        case "payments": paymentsAt = mark
+        case "deliveries": deliveriesAt = mark
+        case "notifications": notificationsAt = mark
+        default: break
+        }
+        if message.stream.category == "order" { version = message.version.value }
+        switch fact {
+        case .placed(let order):
+            phase = .placed
+            customer = order.customer
+            currency = order.currency.code
+            total = order.total
+            reference = order.reference
+            placedAt = message.occurredAt
+        case .confirmed: phase = .confirmed
+        case .completed: phase = .completed
+        case .cancellationRequested: isCancelling = true
+        case .cancellationRefused: isCancelling = false
+        case .closed(let phase, let reason):
+            self.phase = phase
+            self.reason = reason
+            isCancelling = false
+        case .payment(let phase, let reason): settle(phase, reason)
+        case .reserved: reservation = .made
+        case .reservationRefused(let reason):
+            reservation = .refused
+            deliveryReason = reason
+        case .released: reservation = .released
+        case .delivery(let phase, let reason):
+            delivery = phase
+            if let reason { deliveryReason = reason }
+        case .handedOver(let tracking):
+            delivery = .handedOver
+            self.tracking = tracking
+        case .mailSent: mailsSent += 1
+        case .stockReceived, .other: break
+        }
+    }
+
+    /// As the payment's own fold has it: a void that was asked for stays so whatever the
+    /// authorization comes to.
+    private mutating func settle(_ next: Payment.Phase, _ reason: String?) {
+        if let reason { paymentReason = reason }
+        switch (payment, next) {
+        case (.voiding, .authorized), (.voiding, .unknown): break
+        case (.declined, .voided): break
+        default: payment = next
+        }
+    }
+}
+
+extension Int64 {
+    /// The sum, or the nearest value there is: what was recorded must not end the process.
+    fileprivate func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
+    }
+}

@@ -1,0 +1,117 @@
+import EventStore
+import Glibc
+import SQLite
+
+/// A table of the read store: its key, and the columns that the same logs must lead to.
+struct ReadTable: Sendable {
+    struct Column: Sendable {
+        let name: String
+        let type: String
+    }
+
+    let name: String
+    /// The first columns, which tell rows apart.
+    let keyCount: Int
+    let columns: [Column]
+
+    /// - Parameter columns: name and type, the type of a key being TEXT or INTEGER.
+    init(_ name: String, key keyCount: Int, _ columns: KeyValuePairs<String, String>) {
+        self.name = name
+        self.keyCount = keyCount
+        self.columns = columns.map { Column(name: $0.key, type: $0.value) }
+    }
+
+    var key: [Column] { Array(columns.prefix(keyCount)) }
+
+    fileprivate var creation: String {
+        let definitions = columns.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
+        let names = key.map(\.name).joined(separator: ", ")
+        return "CREATE TABLE \(name)(\(definitions), PRIMARY KEY (\(names))) WITHOUT ROWID"
+    }
+}
+
+/// The tables of the read store. It holds nothing that the logs do not: another version is dropped,
+/// not migrated.
+enum ReadSchema {
+    /// Changes with the tables, and whenever the same events lead to other rows.
+    static let version = Int64(1000 + OrderProjection.version)
+
+    static let orders = ReadTable(
+        "orders", key: 1,
+        [
+            "id": "TEXT NOT NULL", "customer": "TEXT", "currency": "TEXT", "total": "INTEGER",
+            "reference": "TEXT", "status": "TEXT NOT NULL", "cancelling": "INTEGER NOT NULL",
+            "reason": "TEXT", "version": "INTEGER NOT NULL", "placed_at": "INTEGER",
+            "payment": "TEXT NOT NULL", "payment_reason": "TEXT", "delivery": "TEXT NOT NULL",
+            "delivery_reason": "TEXT", "tracking": "TEXT", "reservation": "TEXT NOT NULL",
+            "mails_sent": "INTEGER NOT NULL", "updated_at": "INTEGER NOT NULL",
+            "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
+            "deliveries_at": "TEXT NOT NULL", "notifications_at": "TEXT NOT NULL",
+        ])
+    static let lines = ReadTable(
+        "order_lines", key: 2,
+        [
+            "order_id": "TEXT NOT NULL", "line": "INTEGER NOT NULL", "sku": "TEXT NOT NULL",
+            "quantity": "INTEGER NOT NULL", "unit_price": "INTEGER NOT NULL",
+            "description": "TEXT",
+        ])
+    static let timeline = ReadTable(
+        "timeline", key: 4,
+        [
+            "order_id": "TEXT NOT NULL", "log": "TEXT NOT NULL", "epoch": "INTEGER NOT NULL",
+            "position": "INTEGER NOT NULL", "type": "TEXT NOT NULL",
+            "schema": "INTEGER NOT NULL", "recorded_at": "INTEGER NOT NULL",
+            "occurred_at": "INTEGER", "actor": "TEXT NOT NULL", "correlation": "TEXT NOT NULL",
+            "causation": "TEXT", "data": "TEXT NOT NULL",
+        ])
+    static let stock = ReadTable(
+        "stock", key: 1,
+        [
+            "sku": "TEXT NOT NULL", "on_hand": "INTEGER NOT NULL",
+            "reserved": "INTEGER NOT NULL", "deliveries_at": "TEXT NOT NULL",
+        ])
+    static let reservations = ReadTable(
+        "reservations", key: 2,
+        [
+            "order_id": "TEXT NOT NULL", "sku": "TEXT NOT NULL", "quantity": "INTEGER NOT NULL",
+        ])
+    /// All that the logs decide; checkpoints and the projection's own state are left out.
+    static let tables = [orders, lines, timeline, stock, reservations]
+
+    /// Opens the writer's connection, with the tables in place; a damaged file is begun anew.
+    static func open(_ path: String, _ durability: Connection.Durability) throws(SQLiteError)
+        -> Connection
+    {
+        do throws(SQLiteError) {
+            return try prepare(path, durability)
+        } catch {
+            guard error.isCorrupt else { throw error }
+            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+            return try prepare(path, durability)
+        }
+    }
+
+    private static func prepare(_ path: String, _ durability: Connection.Durability)
+        throws(SQLiteError) -> Connection
+    {
+        let connection = try Connection(path: path, mode: .writer, durability: durability)
+        guard try connection.integer("PRAGMA user_version") != version else { return connection }
+        try connection.execute("BEGIN IMMEDIATE")
+        let known = try connection.texts(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        for name in known {
+            try connection.execute("DROP TABLE \"\(name.replacing("\"", with: "\"\""))\"")
+        }
+        for table in tables { try connection.execute(table.creation) }
+        try CheckpointTable(connection).create()
+        try connection.execute(
+            """
+            CREATE TABLE projection(
+                id INTEGER PRIMARY KEY CHECK (id = 1), stale TEXT, targets TEXT NOT NULL);
+            INSERT INTO projection VALUES (1, NULL, '');
+            PRAGMA user_version=\(version);
+            COMMIT
+            """)
+        return connection
+    }
+}

@@ -1,0 +1,116 @@
+package import Domain
+import EventSourcing
+import SQLite
+
+extension ReadStore {
+    /// The order; nil where the orders' own log has not told of it yet.
+    package func order(_ id: OrderID) throws(ReadError) -> OrderDetail? {
+        try read { (connection) throws(SQLiteError) in
+            guard let row = try OrderRow.load(id.value, from: connection) else { return nil }
+            return OrderDetail(id, row, lines: try Self.lines(id, connection))
+        }
+    }
+
+    private static func lines(_ id: OrderID, _ connection: Connection) throws(SQLiteError)
+        -> [LineRow]
+    {
+        let statement = try connection.statement(
+            """
+            SELECT sku, quantity, unit_price, description FROM order_lines
+            WHERE order_id = ?1 ORDER BY line
+            """)
+        defer { statement.reset() }
+        try statement.bind(1, id.value)
+        var lines: [LineRow] = []
+        while try statement.step() {
+            lines.append(
+                LineRow(
+                    sku: statement.text(0), quantity: statement.integer(1),
+                    unitPrice: statement.integer(2), description: statement.optionalText(3)))
+        }
+        return lines
+    }
+
+    /// The order's history over all logs, in the order it was recorded, at most `limit` entries
+    /// after `cursor`.
+    package func timeline(_ id: OrderID, limit: Int, after cursor: TimelineCursor? = nil)
+        throws(ReadError) -> [TimelineEntry]
+    {
+        try read { (connection) throws(SQLiteError) in
+            let statement = try connection.statement(
+                """
+                SELECT log, epoch, position, type, schema, recorded_at, occurred_at, actor,
+                    correlation, causation, data FROM timeline
+                WHERE order_id = ?1 AND (recorded_at, log, epoch, position) > (?2, ?3, ?4, ?5)
+                ORDER BY recorded_at, log, epoch, position LIMIT ?6
+                """)
+            defer { statement.reset() }
+            try statement.bind(1, id.value)
+            try statement.bind(2, cursor?.recordedAt.microseconds ?? .min)
+            try statement.bind(3, cursor?.identity.log.value ?? "")
+            try statement.bind(4, cursor?.identity.epoch.value ?? 0)
+            try statement.bind(5, cursor?.identity.position.value ?? 0)
+            try statement.bind(6, Int64(max(0, limit)))
+            var entries: [TimelineEntry] = []
+            while try statement.step() { entries.append(TimelineEntry(statement)) }
+            return entries
+        }
+    }
+
+    /// What there is of a SKU; nil for one that was never received or reserved.
+    package func stock(_ sku: SKU) throws(ReadError) -> StockLevel? {
+        try read { (connection) throws(SQLiteError) in
+            guard let row = try StockRow.load(sku.value, from: connection) else { return nil }
+            return StockLevel(
+                sku: sku, onHand: row.onHand, reserved: row.reserved, mark: row.mark)
+        }
+    }
+
+    /// Why the projection is not to be trusted, as the file has it; nil where it is.
+    package func storedStaleReason() throws(ReadError) -> String? {
+        try read { (connection) throws(SQLiteError) in
+            try connection.texts("SELECT stale FROM projection WHERE stale NOT NULL").first
+        }
+    }
+}
+
+extension TimelineEntry {
+    fileprivate init(_ row: Statement) {
+        self.init(
+            identity: EventIdentity(
+                log: LogName(row.text(0)), epoch: Epoch(row.integer(1)),
+                position: Position(row.integer(2))),
+            type: EventType(row.text(3), schema: Int(row.integer(4))),
+            recordedAt: Timestamp(microseconds: row.integer(5)),
+            occurredAt: row.optionalInteger(6).map(Timestamp.init(microseconds:)),
+            actor: row.text(7), correlation: row.text(8), causation: row.optionalText(9),
+            data: row.bytes(10))
+    }
+}
+
+extension OrderDetail {
+    /// Nil for a row whose order has not been placed as far as is known.
+    fileprivate init?(_ id: OrderID, _ row: OrderRow, lines: [LineRow]) {
+        guard
+            let status = ShownStatus(
+                order: row.phase, isCancelling: row.isCancelling, delivery: row.delivery),
+            let currency = row.currency.flatMap({ Currency($0) }), let total = row.total,
+            let placedAt = row.placedAt
+        else { return nil }
+        self.init(
+            id: id, customer: row.customer, reference: row.reference, status: status,
+            reason: row.reason, payment: row.payment, paymentReason: row.paymentReason,
+            delivery: row.delivery, deliveryReason: row.deliveryReason,
+            reservation: row.reservation, tracking: row.tracking,
+            total: Money(minor: total, currency: currency),
+            lines: lines.map { line in
+                Line(
+                    sku: line.sku, quantity: line.quantity,
+                    unitPrice: Money(minor: line.unitPrice, currency: currency),
+                    description: line.description)
+            },
+            mailsSent: row.mailsSent, version: Version(row.version), placedAt: placedAt,
+            updatedAt: row.updatedAt,
+            marks: [row.ordersAt, row.paymentsAt, row.deliveriesAt, row.notificationsAt])
+    }
+}

@@ -1,0 +1,202 @@
+package import EventSourcing
+import EventStore
+package import Messaging
+import SQLite
+import Synchronization
+
+/// Runs the projections of a gateway: a courier for each source, and one writer that commits for
+/// all of them together.
+package final class ProjectionRunner: Sendable {
+    struct Pending: Sendable {
+        let input: ProjectionInput
+        let reply: @Sendable (EngineOutput<NoAnswer>) -> Void
+    }
+
+    struct State: Sendable {
+        var pending: [Pending] = []
+        var checkpoints: [Source: Checkpoint] = [:]
+        var isStopping = false
+        var isUp = false
+        var lag = Duration.zero
+        /// When the loop was last seen to turn.
+        var heartbeat = Timestamp.epoch
+    }
+
+    package let store: ReadStore
+    package let freshness: Freshness
+    private let state = Monitor(State())
+    private let sources: [Source]
+    private let broker: any Broker
+    private let feeds: [LogName: any Feed]
+    private let consumer: String
+    private let runtime: any Runtime
+    private let notice: @Sendable (String) -> Void
+    private let workers = Mutex<[Worker]>([])
+
+    /// - Parameters:
+    ///   - consumer: the durable name at the broker; each gateway has its own.
+    ///   - feeds: the feed of each log that is read.
+    package init(
+        store: ReadStore, freshness: Freshness, sources: [Source], broker: any Broker,
+        feeds: [LogName: any Feed], consumer: String, runtime: any Runtime,
+        notice: @escaping @Sendable (String) -> Void
+    ) {
+        self.store = store
+        self.freshness = freshness
+        self.sources = sources
+        self.broker = broker
+        self.feeds = feeds
+        self.consumer = consumer
+        self.runtime = runtime
+        self.notice = notice
+    }
+
+    package func start() {
+        var started = [Worker("projections") { [self] in write() }]
+        for source in sources {
+            started.append(Worker("view<\(source.log)") { [self] in carry(source) })
+        }
+        workers.withLock { $0 = started }
+    }
+
+    /// Tells all threads to come to an end, and does not wait for them.
+    package func askToStop() {
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
+    }
+
+    package func stop() {
+        askToStop()
+        for worker in workers.withLock({ workers in
+            defer { workers = [] }
+            return workers
+        }) { worker.join() }
+    }
+
+    /// How far behind the slowest source is; nil while the loop is not running.
+    package var lag: Duration? { state.withLock { $0.isUp ? $0.lag : nil } }
+    /// When the loop last turned.
+    package var heartbeat: Timestamp { state.withLock { $0.heartbeat } }
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private func write() {
+        var engine: ProjectionEngine?
+        while !isStopping {
+            guard let current = engine ?? open() else { continue }
+            engine = current
+            let batch = state.wait(until: .now() + .milliseconds(50)) {
+                (state) -> Monitor<State>.Look<[Pending]> in
+                if state.isStopping { return .done([]) }
+                guard !state.pending.isEmpty else { return .wait(atMost: nil) }
+                defer { state.pending = [] }
+                return .done(state.pending)
+            }
+            let now = runtime.now()
+            if let batch, !batch.isEmpty {
+                let outputs = current.process(batch.map(\.input), at: now)
+                show(current, at: now)
+                for (pending, output) in zip(batch, outputs) { pending.reply(output) }
+            } else {
+                show(current, at: now)
+            }
+            freshness.expire(at: now)
+            if current.isBroken { engine = nil }
+        }
+        let left = state.withLock { state in
+            state.isUp = false
+            defer { state.pending = [] }
+            return state.pending
+        }
+        for pending in left { pending.reply(.unavailable("the gateway is stopping")) }
+        freshness.expire(at: Timestamp(microseconds: .max))
+    }
+
+    private func open() -> ProjectionEngine? {
+        do throws(SQLiteError) {
+            return try ProjectionEngine(
+                store: store, sources: sources, freshness: freshness, notice: notice)
+        } catch {
+            notice("projections: \(error)")
+            rest(.seconds(1))
+            return nil
+        }
+    }
+
+    private func show(_ engine: ProjectionEngine, at now: Timestamp) {
+        state.withLock { state in
+            state.isUp = !engine.isBroken
+            state.lag = engine.lag(at: now)
+            state.heartbeat = now
+            for source in sources { state.checkpoints[source] = engine.checkpoint(of: source) }
+        }
+    }
+
+    private func carry(_ source: Source) {
+        guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
+        var driver = CourierDriver(
+            courier: Courier(source: source, consumer: consumer), broker: broker, feed: feed)
+        var pauses = 0
+        while !isStopping {
+            switch driver.step(into: RunnerSink(runner: self), wait: .milliseconds(500)) {
+            case .busy: pauses = 0
+            case .idle: break
+            case .paused(let why):
+                // What lasts a second is worth a word; what passes, as at a start, is not.
+                pauses += 1
+                if pauses == 5 { notice("\(consumer) reading \(source): \(why)") }
+                driver.restart()
+                rest(.milliseconds(200))
+            }
+        }
+    }
+
+    private func rest(_ pause: Duration) {
+        _ = state.wait(until: .now() + pause) { (state) -> Monitor<State>.Look<Void> in
+            state.isStopping ? .done(()) : .wait(atMost: nil)
+        }
+    }
+
+    fileprivate func checkpoint(of source: Source) -> Checkpoint? {
+        state.withLock { $0.isUp ? $0.checkpoints[source] ?? .start : nil }
+    }
+
+    fileprivate func request(_ input: ProjectionInput) -> EngineOutput<NoAnswer> {
+        let box = Monitor<EngineOutput<NoAnswer>?>(nil)
+        let isTaken = state.withLock { state in
+            guard !state.isStopping else { return false }
+            state.pending.append(
+                Pending(input: input) { output in
+                    box.withLock { $0 = output }
+                    box.wakeAll()
+                })
+            return true
+        }
+        guard isTaken else { return .unavailable("the gateway is stopping") }
+        state.wakeAll()
+        return box.wait(until: .now() + .seconds(60)) { output in
+            output.map { .done($0) } ?? .wait(atMost: nil)
+        } ?? .unavailable("the projections did not answer within a minute")
+    }
+}
+
+private struct RunnerSink: BulletinSink {
+    let runner: ProjectionRunner
+
+    func checkpoint(of source: Source) -> EngineOutput<NoAnswer> {
+        runner.checkpoint(of: source).map { .at($0) } ?? .unavailable("the projections are down")
+    }
+
+    func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
+        runner.request(.bulletins(source, received))
+    }
+
+    func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
+        runner.request(.page(source, page))
+    }
+
+    func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)
+        -> EngineOutput<NoAnswer>
+    {
+        runner.request(.rewind(source, epoch, position, leaf))
+    }
+}
