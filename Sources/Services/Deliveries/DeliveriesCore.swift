@@ -1,0 +1,220 @@
+package import Domain
+package import EventSourcing
+package import EventStore
+package import Messaging
+
+/// What the deliveries service is asked to do.
+package enum DeliveriesCommand: Sendable {
+    /// Goods have come in.
+    case receive(SKU, quantity: Int, reference: String?)
+}
+
+package enum DeliveriesAnswer: ServiceAnswer, Hashable {
+    case received(SKU, Version, Position)
+    case refused(String)
+
+    package var remembered: LedgerEntry? {
+        guard case .received(let sku, let version, let position) = self else { return nil }
+        return LedgerEntry(
+            body: MerkleTree.emptyRoot, stream: StreamID("stock", sku.value), version: version,
+            position: position)
+    }
+
+    package var position: Position? {
+        if case .received(_, _, let position) = self { position } else { nil }
+    }
+}
+
+/// The deliveries service: stock, reservations, deliveries, and the calls to the carrier.
+package final class DeliveriesCore: ServiceCore {
+    package static let log = LogName("deliveries")
+    package static let sources = [Source(LogName("orders"), "to-deliveries")]
+    package static let publication = Publication(
+        channels: [Publication.facts],
+        rules: [
+            "stock.received": Publication.fact,
+            "reservation.made": Publication.fact,
+            "reservation.refused": Publication.fact,
+            "reservation.released": Publication.fact,
+            "reservation.answered": Publication.fact,
+            "delivery.packed": Publication.fact,
+            "delivery.unpacked": Publication.fact,
+            "delivery.hand-over-requested": Publication.fact,
+            "delivery.handed-over": Publication.fact,
+            "delivery.hand-over-refused": Publication.fact,
+            "delivery.recall-requested": Publication.fact,
+            "delivery.recalled": Publication.fact,
+            "delivery.answered": Publication.fact,
+        ])
+    /// How many events pass between two snapshots of what is available.
+    private static let snapshotEvery: Int64 = 20_000
+
+    private let stock = Aggregates<Stock>(category: "stock")
+    private let reservations = Aggregates<Reservation>(category: "reservation")
+    private let deliveries = Aggregates<Delivery>(category: "delivery")
+    /// What can be sold, over all orders: folded as inputs are kept.
+    package private(set) var availability = Availability()
+    private var unfolded: [Fact] = []
+    private var snapshotAt = Position.start
+    private let retryPause: Duration
+
+    private enum Fact {
+        case stock(Stock.Event)
+        case reservation(Reservation.Event, OrderID)
+        case delivery(Delivery.Event, OrderID)
+    }
+
+    /// - Parameter retryPause: the first pause after a call without an answer; it doubles up to a
+    ///   minute.
+    package init(retryPause: Duration = .seconds(1)) { self.retryPause = retryPause }
+
+    /// Folds the log after the newest snapshot that this version of the fold made.
+    package func open(_ log: EventLog) throws(StoreError) {
+        if let snapshot = try log.queries.snapshot("availability", fold: Availability.version),
+            let json = try? JSON(parsing: snapshot.data), let state = try? Availability(json)
+        {
+            availability = state
+            snapshotAt = snapshot.position
+        }
+        var position = snapshotAt
+        while true {
+            let page = try log.queries.log(after: position, limit: 1000)
+            for record in page { try fold(record) }
+            guard let last = page.last else { break }
+            position = last.position
+        }
+    }
+
+    private func fold(_ record: StoredRecord) throws(StoreError) {
+        let order = OrderID(record.stream.id)
+        switch (record.stream.category, order) {
+        case ("stock", _): availability.apply(try record.decoded(as: Stock.Event.self).event)
+        case ("reservation", let order?):
+            availability.apply(
+                try record.decoded(as: Reservation.Event.self).event, order: order)
+        case ("delivery", let order?):
+            availability.apply(try record.decoded(as: Delivery.Event.self).event, order: order)
+        default: break
+        }
+    }
+
+    package func keep() {
+        stock.keep()
+        reservations.keep()
+        deliveries.keep()
+        for fact in unfolded {
+            switch fact {
+            case .stock(let event): availability.apply(event)
+            case .reservation(let event, let order): availability.apply(event, order: order)
+            case .delivery(let event, let order): availability.apply(event, order: order)
+            }
+        }
+        unfolded.removeAll(keepingCapacity: true)
+    }
+
+    package func rollback() {
+        stock.rollback()
+        reservations.rollback()
+        deliveries.rollback()
+        unfolded.removeAll(keepingCapacity: true)
+    }
+
+    package func snapshot(in transaction: Transaction) throws(StoreError) {
+        guard transaction.head.value - snapshotAt.value >= Self.snapshotEvery else { return }
+        var json = JSONWriter()
+        availability.encode(to: &json)
+        try transaction.save(
+            Snapshot(
+                name: "availability", fold: Availability.version, position: transaction.head,
+                data: json.text))
+        snapshotAt = transaction.head
+    }
+
+    package func handle(_ command: DeliveriesCommand, in transaction: Transaction)
+        throws(StoreError) -> DeliveriesAnswer
+    {
+        switch command {
+        case .receive(let sku, let quantity, let reference):
+            switch try stock.decide(
+                .receive(sku, quantity: quantity, reference: reference), for: sku.value,
+                in: transaction)
+            {
+            case .success(let events):
+                unfolded += events.map(Fact.stock)
+                let version = try stock.load(sku.value, in: transaction.queries).version
+                return .received(sku, version, transaction.head)
+            case .failure(let rejection): return .refused(rejection.description)
+            }
+        }
+    }
+
+    package func render(_ entry: LedgerEntry, in transaction: Transaction) -> DeliveriesAnswer {
+        guard let sku = SKU(entry.stream.id) else { return .refused("no such SKU") }
+        return .received(sku, entry.version, entry.position)
+    }
+
+    package func react(to message: Message, in transaction: Transaction) throws(ReactionError) {
+        let asked: (StepReference, StepRequest)?
+        do throws(UnreadableEvent) {
+            asked = try Checkout.request(in: message.type, message.data)
+        } catch { throw ReactionError(reading: error) }
+        guard let (step, request) = asked else { return }
+        guard let order = OrderID(step.saga) else { throw .poison("\(step) names no order") }
+        do throws(StoreError) {
+            switch request {
+            case .reserve(let lines):
+                try decide(.reserve(step, lines, from: availability), order, in: transaction)
+            case .release: try decide(.release(step), order, in: transaction)
+            case .pack: try decide(.pack(step), order, in: transaction)
+            case .unpack: try decide(.unpack(step), order, in: transaction)
+            case .handOver: try decide(.handOver(step), order, in: transaction)
+            case .recall: try decide(.recall(step), order, in: transaction)
+            case .authorize, .void, .confirm, .capture, .complete:
+                throw StoreError.closed
+            }
+        } catch {
+            if case .closed = error {
+                throw .poison("\(step) asks for what is not the deliveries service's")
+            }
+            throw .store(error)
+        }
+    }
+
+    private func decide(
+        _ command: Reservation.Command, _ order: OrderID, in transaction: Transaction
+    ) throws(StoreError) {
+        let result = try reservations.decide(command, for: order.value, in: transaction)
+        if case .success(let events) = result {
+            unfolded += events.map { .reservation($0, order) }
+        }
+    }
+
+    private func decide(
+        _ command: Delivery.Command, _ order: OrderID, in transaction: Transaction
+    ) throws(StoreError) {
+        let result = try deliveries.decide(command, for: order.value, in: transaction)
+        if case .success(let events) = result { unfolded += events.map { .delivery($0, order) } }
+        let delivery = try deliveries.load(order.value, in: transaction.queries).state
+        guard case .handOver(let key)? = delivery.nextEffect else { return }
+        try transaction.request(
+            Effect(
+                key: key, kind: CarrierCalls.handOver,
+                stream: StreamID("delivery", order.value), data: "{}",
+                metadata: transaction.metadata.text, due: transaction.now))
+    }
+
+    package func fire(_ timer: Timer, in transaction: Transaction) {}
+
+    package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)
+        throws(StoreError)
+    {
+        guard case .answered(let text) = result else {
+            let pause = min(retryPause * (1 << min(effect.attempts, 16)), .seconds(60))
+            return try transaction.postpone(effect, until: transaction.now + pause)
+        }
+        try transaction.finish(effect)
+        guard let order = OrderID(effect.stream.id), let command = CarrierCalls.command(text)
+        else { return }
+        try decide(command, order, in: transaction)
+    }
+}

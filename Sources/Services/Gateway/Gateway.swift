@@ -1,0 +1,94 @@
+package import EventSourcing
+package import HTTP
+package import Projections
+
+/// The shop's front door: takes commands over HTTP, and answers reads from the read store.
+///
+/// It starts no threads and opens no sockets. Reads that wait are let go by the projection, and by
+/// whoever calls `Freshness.expire` several times a second.
+package final class Gateway: Sendable {
+    let runtime: any Runtime
+    let readStore: ReadStore
+    let freshness: Freshness
+    let orders: any OrdersClient
+    let stock: any StockClient
+    let readiness: @Sendable () -> Readiness
+    /// How long a read waits for what its token names.
+    let readLimit: Duration
+
+    package init(
+        runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
+        orders: any OrdersClient, stock: any StockClient, readLimit: Duration = .seconds(2),
+        readiness: @escaping @Sendable () -> Readiness
+    ) {
+        self.runtime = runtime
+        self.readStore = readStore
+        self.freshness = freshness
+        self.orders = orders
+        self.stock = stock
+        self.readLimit = readLimit
+        self.readiness = readiness
+    }
+
+    /// All routes; give its `handle` and `renderError` to the server.
+    package var router: Router {
+        var router = Router(renderError: renderError)
+        add(.post, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.placeOrder(exchange)
+        }
+        add(.get, "/v1/orders/{id}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showOrder(exchange)
+        }
+        add(.get, "/v1/orders/{id}/timeline", to: &router) {
+            gateway, exchange throws(RequestError) in
+            try gateway.showTimeline(exchange)
+        }
+        add(.post, "/v1/orders/{id}/cancellation", to: &router) {
+            gateway, exchange throws(RequestError) in
+            try gateway.cancelOrder(exchange)
+        }
+        add(.post, "/v1/stock/{sku}/receipts", to: &router) {
+            gateway, exchange throws(RequestError) in
+            try gateway.receiveStock(exchange)
+        }
+        add(.get, "/v1/stock/{sku}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showStock(exchange)
+        }
+        add(.get, "/livez", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showLiveness(exchange)
+        }
+        add(.get, "/readyz", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showReadiness(exchange)
+        }
+        return router
+    }
+
+    /// Makes the answer for what fails below the routes.
+    package var renderError: ErrorRenderer {
+        { [runtime] status, detail in
+            let trace = TraceContext(fresh: runtime)
+            var response = Problem(status, Self.code(status), detail)
+                .response(instance: "", traceID: trace.traceID)
+            response.headers["traceparent"] = trace.header
+            return response
+        }
+    }
+
+    /// `Not Found` is `not-found`.
+    private static func code(_ status: HTTPStatus) -> String {
+        let name = status.reason.utf8.map { $0 == 0x20 ? 0x2D : $0 | 0x20 }
+        return name.isEmpty ? "error" : String(decoding: name, as: UTF8.self)
+    }
+
+    private func add(
+        _ method: HTTPMethod, _ pattern: String, to router: inout Router,
+        _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
+    ) {
+        router.on(method, pattern) { request, responder in
+            let exchange = Exchange(request, responder, self.runtime)
+            do throws(RequestError) {
+                try handler(self, exchange)
+            } catch { exchange.fail(error.problem) }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Deliveries
+import Domain
+import EventSourcing
+import EventStore
+import Gateway
+import Messaging
+import Notifications
+import Orders
+import Projections
+
+/// The orders service as the gateway sees it.
+struct OrdersAdapter: OrdersClient {
+    let runner: ServiceRunner<OrdersCore>
+
+    func place(
+        _ order: OrderID, _ draft: Order.Draft, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        submit(.place(order, draft), context, reply)
+    }
+
+    func cancel(
+        _ order: OrderID, reason: String, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        submit(.cancel(order, reason: reason), context, reply)
+    }
+
+    private func submit(
+        _ command: OrdersCommand, _ context: RequestContext,
+        _ reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        runner.submit(command, context.command) { output in
+            reply(
+                CommandOutcome(output) { answer, replayed in
+                    switch answer {
+                    case .accepted(let order, let version, let position):
+                        .accepted(
+                            runner.identity(position), version, replayed: replayed,
+                            id: order.value)
+                    case .erased: .refused(code: "erased", detail: "the personal data are erased")
+                    case .refused(let refusal): refusal.outcome
+                    }
+                })
+        }
+    }
+}
+
+extension OrdersAnswer.Refusal {
+    fileprivate var outcome: CommandOutcome {
+        switch self {
+        case .unknownOrder:
+            .refused(code: RefusalCode.unknownOrder, detail: "there is no such order")
+        case .referenceTaken(let order): .referenceTaken(by: order)
+        case .tooLate(let why): .refused(code: RefusalCode.tooLate, detail: why)
+        case .invalid(let why): .refused(code: RefusalCode.invalid, detail: why)
+        case .busy: .busy
+        }
+    }
+}
+
+/// The deliveries service's stock as the gateway sees it.
+struct StockAdapter: StockClient {
+    let runner: ServiceRunner<DeliveriesCore>
+
+    func receive(
+        _ sku: SKU, quantity: Int, reference: String?, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let command = DeliveriesCommand.receive(sku, quantity: quantity, reference: reference)
+        runner.submit(command, context.command) { output in
+            reply(
+                CommandOutcome(output) { answer, replayed in
+                    switch answer {
+                    case .received(let sku, let version, let position):
+                        .accepted(
+                            runner.identity(position), version, replayed: replayed, id: sku.value)
+                    case .refused(let why): .refused(code: RefusalCode.invalid, detail: why)
+                    }
+                })
+        }
+    }
+}
+
+extension ServiceRunner {
+    /// What names the event at `position`, in the epoch that is written now.
+    fileprivate func identity(_ position: Position) -> EventIdentity {
+        EventIdentity(
+            log: Core.log, epoch: board.status?.epoch ?? .first, position: position)
+    }
+}
+
+extension CommandOutcome {
+    fileprivate init<Answer>(
+        _ output: EngineOutput<Answer>, _ answered: (Answer, Bool) -> CommandOutcome
+    ) {
+        switch output {
+        case .answer(let answer, let replayed): self = answered(answer, replayed)
+        case .keyReused: self = .keyReused
+        case .unknown(let why): self = .unknown(why)
+        case .unavailable(let why), .stopped(let why): self = .unavailable(why)
+        case .taken, .at, .gap, .foreign, .done: self = .unavailable("the service answered nothing")
+        }
+    }
+}
+
+extension RequestContext {
+    fileprivate var command: CommandContext {
+        CommandContext(
+            metadata: metadata,
+            key: key.flatMap { key in
+                Digest(key.digest).map {
+                    IdempotencyKey(principal: key.principal, key: key.key, body: $0)
+                }
+            })
+    }
+}
+
+/// The orders service's keys as the notifications service asks for them.
+struct SealedContacts: KeyRing {
+    let keys: OrdersKeys
+    func key(of owner: String) throws -> SealingKey? { try keys.key(of: owner) }
+}
+
+/// The calls of a service that makes none.
+struct NoCalls: EffectHandler {
+    func run(_ effect: Effect) -> EffectResult { .noAnswer("this service calls nobody") }
+}
+
+/// What the gateway's readiness is made from: the projection loop itself.
+struct Readings: Sendable {
+    let projections: ProjectionRunner
+    let freshness: Freshness
+    let runtime: any Runtime
+    /// Why a log writes no more; nil where all do.
+    let haltReason: @Sendable () -> String?
+
+    @Sendable func readiness() -> Readiness {
+        let heartbeat = projections.heartbeat
+        return Readiness(
+            heartbeatAge: heartbeat == .epoch ? nil : runtime.now() - heartbeat,
+            isCaughtUp: (projections.lag ?? .seconds(3600)) < .seconds(10),
+            staleReason: freshness.staleReason ?? haltReason())
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Glibc
+
+/// The folder that holds a shop: a folder a service, and a lock, so that no two shops run on one.
+package final class DataFolder: Sendable {
+    package enum Failure: Error, CustomStringConvertible {
+        case inUse(String, by: String)
+        case unusable(String, String)
+
+        package var description: String {
+            switch self {
+            case .inUse(let path, let process):
+                "\(path) is in use by a running shop (process \(process)); stop it, or "
+                    + "choose another folder with --data"
+            case .unusable(let path, let why):
+                "\(path) cannot be used: \(why); choose another folder with --data"
+            }
+        }
+    }
+
+    package let path: String
+    private let descriptor: Int32
+
+    /// Makes the folder where there is none, and takes its lock.
+    package init(path: String) throws(Failure) {
+        self.path = path
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue
+        {
+            throw .unusable(path, "it is a file, not a folder")
+        }
+        let services = ["orders", "payments", "deliveries", "notifications", "gateway", "broker"]
+        do {
+            for service in services {
+                try FileManager.default.createDirectory(
+                    atPath: "\(path)/\(service)", withIntermediateDirectories: true)
+            }
+        } catch { throw .unusable(path, error.localizedDescription) }
+        descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let owner = (try? String(contentsOfFile: "\(path)/lock", encoding: .utf8)) ?? "unknown"
+            close(descriptor)
+            throw .inUse(path, by: owner.isEmpty ? "unknown" : owner)
+        }
+        ftruncate(descriptor, 0)
+        let process = "\(getpid())"
+        _ = process.withCString { write(descriptor, $0, process.utf8.count) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// A service's log.
+    package static func log(_ service: String, in path: String) -> String {
+        "\(path)/\(service)/\(service).db"
+    }
+
+    package static func readStore(in path: String) -> String { "\(path)/gateway/read.db" }
+    package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
+}

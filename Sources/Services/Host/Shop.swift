@@ -1,0 +1,200 @@
+import Deliveries
+import Domain
+import EventSourcing
+import EventStore
+import Gateway
+import HTTP
+import Messaging
+import Notifications
+import Orders
+import Payments
+import Projections
+
+/// The whole shop in one process: each service with its own file, writer and threads, the broker,
+/// and a gateway.
+package final class Shop: Sendable {
+    package struct Settings: Sendable {
+        package var data: String
+        package var address = "127.0.0.1"
+        /// 0 takes a free one.
+        package var port: UInt16 = 8080
+        /// Told, from any thread, what an operator should know.
+        package var notice: @Sendable (String) -> Void = { _ in }
+
+        package init(data: String) { self.data = data }
+    }
+
+    package enum Failure: Error, CustomStringConvertible {
+        case cannotStart(String)
+        package var description: String {
+            switch self {
+            case .cannotStart(let why): why
+            }
+        }
+    }
+
+    private let folder: DataFolder
+    let runtime = SystemRuntime()
+    let orders: ServiceRunner<OrdersCore>
+    let payments: ServiceRunner<PaymentsCore>
+    let deliveries: ServiceRunner<DeliveriesCore>
+    let notifications: ServiceRunner<NotificationsCore>
+    private let store: ReadStore
+    private let projections: ProjectionRunner
+    private let server: HTTPServer
+    /// The port it listens on.
+    package var port: UInt16 { server.port }
+
+    /// Starts everything, or nothing.
+    ///
+    /// - Throws: `Failure`, `DataFolder.Failure`, with what to do about it.
+    package static func start(_ settings: Settings) throws -> Shop {
+        do {
+            return try Shop(settings)
+        } catch let error as DataFolder.Failure {
+            throw error
+        } catch { throw Failure.cannotStart("\(error)") }
+    }
+
+    private init(_ settings: Settings) throws {
+        let (data, notice, runtime) = (settings.data, settings.notice, runtime)
+        folder = try DataFolder(path: data)
+        let broker = try SegmentBroker(
+            folder: "\(data)/broker", runtime: runtime, notices: notice)
+        try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
+        let wiring = Wiring(data: data)
+        func settingsOf(_ log: LogName) -> ServiceSettings {
+            ServiceSettings(path: DataFolder.log(log.value, in: data))
+        }
+        orders = ServiceRunner(
+            settings: settingsOf(OrdersCore.log), makeCore: { OrdersCore(runtime: runtime) },
+            broker: broker, feeds: wiring.feeds, handler: NoCalls(), runtime: runtime,
+            notice: notice)
+        payments = ServiceRunner(
+            settings: settingsOf(PaymentsCore.log), makeCore: { PaymentsCore() }, broker: broker,
+            feeds: wiring.feeds, handler: PaymentCalls(provider: BuiltInPaymentProvider()),
+            runtime: runtime, notice: notice)
+        deliveries = ServiceRunner(
+            settings: settingsOf(DeliveriesCore.log), makeCore: { DeliveriesCore() },
+            broker: broker, feeds: wiring.feeds, handler: CarrierCalls(carrier: BuiltInCarrier()),
+            runtime: runtime, notice: notice)
+        let mails = try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
+        let keys = SealedContacts(
+            keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
+        notifications = ServiceRunner(
+            settings: settingsOf(NotificationsCore.log), makeCore: { NotificationsCore() },
+            broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
+            runtime: runtime, notice: notice)
+        let freshness = Freshness()
+        store = try ReadStore(path: DataFolder.readStore(in: data))
+        projections = ProjectionRunner(
+            store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
+            feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
+        let boards = [orders.board, payments.board, deliveries.board, notifications.board]
+        let gateway = Gateway(
+            runtime: runtime, readStore: store, freshness: freshness,
+            orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            readiness: Readings(
+                projections: projections, freshness: freshness, runtime: runtime,
+                haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
+            ).readiness)
+        wiring.connect(
+            orders: orders, payments: payments, deliveries: deliveries,
+            notifications: notifications)
+        do {
+            try orders.start()
+            try payments.start()
+            try deliveries.start()
+            try notifications.start()
+            projections.start()
+            let router = gateway.router
+            server = try HTTPServer.start(
+                address: settings.address, port: settings.port, renderError: gateway.renderError,
+                handler: { router.handle($0, $1) })
+        } catch {
+            Self.stop(orders, payments, deliveries, notifications, projections)
+            throw error
+        }
+    }
+
+    /// How many orders the read store shows as completed.
+    func completedOrders() throws(ReadError) -> Int { try store.count(of: .completed) }
+
+    /// Finishes what was begun, and closes all files cleanly.
+    package func stop() {
+        server.stop(within: .seconds(5))
+        Self.stop(orders, payments, deliveries, notifications, projections)
+    }
+
+    /// All are told before any is waited for: nobody complains of another that is gone already.
+    private static func stop(
+        _ orders: ServiceRunner<OrdersCore>, _ payments: ServiceRunner<PaymentsCore>,
+        _ deliveries: ServiceRunner<DeliveriesCore>,
+        _ notifications: ServiceRunner<NotificationsCore>, _ projections: ProjectionRunner
+    ) {
+        projections.askToStop()
+        orders.askToStop()
+        payments.askToStop()
+        deliveries.askToStop()
+        notifications.askToStop()
+        projections.stop()
+        orders.stop()
+        payments.stop()
+        deliveries.stop()
+        notifications.stop()
+    }
+}
+
+/// The feeds of the four logs, each told when its service is up and when a reader shows it is
+/// behind.
+final class Wiring: Sendable {
+    private struct Line: Sendable {
+        var isUp: @Sendable () -> Bool = { false }
+        var onBehind: @Sendable (String) -> Void = { _ in }
+    }
+
+    static let logs = [
+        OrdersCore.log, PaymentsCore.log, DeliveriesCore.log, NotificationsCore.log,
+    ]
+    static var facts: [Source] { logs.map { Source($0, Publication.facts) } }
+    let feeds: [LogName: any Feed]
+    private let lines: Monitor<[LogName: Line]>
+
+    init(data: String) {
+        let lines = Monitor<[LogName: Line]>([:])
+        self.lines = lines
+        var feeds: [LogName: any Feed] = [:]
+        for (log, publication) in Self.publications {
+            feeds[log] = LogFeed(
+                path: DataFolder.log(log.value, in: data), publication: publication,
+                isUp: { lines.withLock { $0[log] }?.isUp() ?? false },
+                onBehind: { lines.withLock { $0[log] }?.onBehind($0) })
+        }
+        self.feeds = feeds
+    }
+
+    static let publications: [(LogName, Publication)] = [
+        (OrdersCore.log, OrdersCore.publication), (PaymentsCore.log, PaymentsCore.publication),
+        (DeliveriesCore.log, DeliveriesCore.publication),
+        (NotificationsCore.log, NotificationsCore.publication),
+    ]
+
+    func connect(
+        orders: ServiceRunner<OrdersCore>, payments: ServiceRunner<PaymentsCore>,
+        deliveries: ServiceRunner<DeliveriesCore>,
+        notifications: ServiceRunner<NotificationsCore>
+    ) {
+        connect(orders)
+        connect(payments)
+        connect(deliveries)
+        connect(notifications)
+    }
+
+    /// The line holds its runner weakly: the runner holds the feeds.
+    private func connect<Core>(_ runner: ServiceRunner<Core>) {
+        let line = Line(
+            isUp: { [weak runner] in runner?.isUp ?? false },
+            onBehind: { [weak runner] in runner?.halt($0) })
+        lines.withLock { $0[Core.log] = line }
+    }
+}

@@ -1,0 +1,38 @@
+import Domain
+import EventSourcing
+import EventStore
+package import Messaging
+
+extension OrdersCore {
+    /// Orders' facts, without the means of payment; each step request to the service that carries
+    /// it out.
+    package static let publication = Publication(
+        channels: [Publication.facts, "to-deliveries", "to-payments"],
+        rules: [
+            "order.placed": Publication.fact(without: ["token"]),
+            "order.confirmed": Publication.fact,
+            "order.completed": Publication.fact,
+            "order.cancellation-requested": Publication.fact,
+            "order.cancellation-refused": Publication.fact,
+            "order.rejected": Publication.fact,
+            "order.cancelled": Publication.fact,
+            "order.expired": Publication.fact,
+            "customer.erased": Publication.fact,
+            "checkout.step-requested": { record in
+                guard let json = try? JSON(parsing: record.data),
+                    let event = try? CheckoutProgress.Event.decode(record.type, json),
+                    case .requested(_, let request) = event,
+                    let channel = channel(of: request)
+                else { return [] }
+                return [Published(channel: channel, type: record.type, data: record.data)]
+            },
+        ])
+
+    private static func channel(of request: StepRequest) -> String? {
+        switch request {
+        case .reserve, .release, .pack, .unpack, .handOver, .recall: "to-deliveries"
+        case .authorize, .void, .capture: "to-payments"
+        case .confirm, .complete: nil
+        }
+    }
+}

@@ -1,0 +1,305 @@
+import Domain
+package import EventSourcing
+package import EventStore
+package import Messaging
+
+/// The orders service: orders, the references they claim, and the checkouts that lead them through
+/// the services.
+package final class OrdersCore: ServiceCore {
+    package static let log = LogName("orders")
+    package static let sources = [
+        Source(LogName("deliveries"), Publication.facts),
+        Source(LogName("payments"), Publication.facts),
+    ]
+
+    let orders = Aggregates<Order>(category: "order")
+    let checkouts = Aggregates<CheckoutProgress>(category: "checkout")
+    private let references = Aggregates<Reference>(category: "reference", capacity: 2_000)
+    private let customers = Aggregates<Customer>(category: "customer", capacity: 2_000)
+    private let runtime: any Runtime
+    /// The most checkouts that may be open; above it placing is refused for now.
+    private let openLimit: Int
+    private(set) var openCount = 0
+    private var openChange = 0
+
+    package init(runtime: any Runtime, openLimit: Int = 200_000) {
+        self.runtime = runtime
+        self.openLimit = openLimit
+    }
+
+    /// Each open checkout has one timer, so that they need not be counted in the log.
+    package func open(_ log: EventLog) throws(StoreError) {
+        openCount = try log.countTimers(prefix: "checkout-")
+    }
+
+    package func keep() {
+        orders.keep()
+        checkouts.keep()
+        references.keep()
+        customers.keep()
+        openCount += openChange
+        openChange = 0
+    }
+
+    package func rollback() {
+        orders.rollback()
+        checkouts.rollback()
+        references.rollback()
+        customers.rollback()
+        openChange = 0
+    }
+
+    package func snapshot(in transaction: Transaction) {}
+
+    package func handle(_ command: OrdersCommand, in transaction: Transaction) throws(StoreError)
+        -> OrdersAnswer
+    {
+        switch command {
+        case .place(let order, let draft): try place(order, draft, in: transaction)
+        case .cancel(let order, let reason): try cancel(order, reason, in: transaction)
+        case .erase(let customer):
+            try erase(customer, in: transaction)
+        }
+    }
+
+    package func render(_ entry: LedgerEntry, in transaction: Transaction) -> OrdersAnswer {
+        guard let order = OrderID(entry.stream.id) else { return .refused(.unknownOrder) }
+        return .accepted(order, entry.version, entry.position)
+    }
+
+    private func place(_ order: OrderID, _ draft: Order.Draft, in transaction: Transaction)
+        throws(StoreError) -> OrdersAnswer
+    {
+        guard openCount < openLimit else { return .refused(.busy) }
+        let claim = draft.reference.map { ($0, id: SHA256.hash($0.utf8).hex) }
+        if let claim,
+            let other = try references.load(claim.id, in: transaction.queries).state.order,
+            other != order
+        {
+            return .refused(.referenceTaken(by: other))
+        }
+        let sealed: Order.Draft
+        do {
+            sealed = try seal(draft, of: order, in: transaction)
+            _ = try orders.load(order.value, in: transaction.queries).state.decide(.place(sealed))
+        } catch let error as StoreError {
+            throw error
+        } catch { return .refused(.invalid("\(error)")) }
+        // Only an order that will be placed claims its reference: a refusal leaves nothing behind.
+        if let claim {
+            _ = try references.decide(.claim(claim.0, for: order), for: claim.id, in: transaction)
+        }
+        switch try orders.decide(.place(sealed), for: order.value, in: transaction) {
+        case .failure(let rejection): return .refused(.invalid(rejection.description))
+        case .success: break
+        }
+        let position = transaction.head
+        let context = Checkout.Context(order: order, draft: sealed)
+        let version = try orders.load(order.value, in: transaction.queries).version
+        try advance(order, .start(context), in: transaction)
+        return .accepted(order, version, position)
+    }
+
+    /// The draft with its contact sealed under the customer's key (a guest's: the order's).
+    private func seal(_ draft: Order.Draft, of order: OrderID, in transaction: Transaction) throws
+        -> Order.Draft
+    {
+        guard let contact = draft.contact else { return draft }
+        let owner = draft.customer.map { "customer:\($0)" } ?? "order:\(order)"
+        let bytes = try transaction.sealingKey(of: owner, fresh: randomBytes(32))
+        guard let key = SealingKey(bytes), let nonce = SealingNonce(randomBytes(12)) else {
+            return draft
+        }
+        let sealed = SealedText.seal(contact, key: key, nonce: nonce, place: owner)
+        return try Order.Draft(
+            customer: draft.customer, contact: "\(owner) \(sealed)", currency: draft.currency,
+            lines: draft.lines, token: draft.token, reference: draft.reference)
+    }
+
+    private func randomBytes(_ count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            withUnsafeBytes(of: runtime.random()) { bytes.append(contentsOf: $0) }
+        }
+        return Array(bytes.prefix(count))
+    }
+
+    private func cancel(_ order: OrderID, _ reason: String, in transaction: Transaction)
+        throws(StoreError) -> OrdersAnswer
+    {
+        let entry = try orders.load(order.value, in: transaction.queries)
+        guard entry.state.phase != .absent else { return .refused(.unknownOrder) }
+        let checkout = try checkouts.load(order.value, in: transaction.queries).state
+        let abort = CheckoutProgress.Command.abort(reason: reason)
+        do throws(CheckoutProgress.Rejection) {
+            _ = try checkout.decide(abort)
+        } catch { return .refused(.tooLate(tooLate(entry.state))) }
+        switch try orders.decide(
+            .requestCancellation(reason: reason), for: order.value, in: transaction)
+        {
+        case .failure(let rejection): return .refused(.tooLate(rejection.description))
+        case .success: break
+        }
+        let position = transaction.head
+        try advance(order, abort, in: transaction)
+        let version = try orders.load(order.value, in: transaction.queries).version
+        return .accepted(order, version, position)
+    }
+
+    private func tooLate(_ order: Order) -> String {
+        switch order.phase {
+        case .rejected, .cancelled, .expired, .completed: "the order is \(order.phase.rawValue)"
+        case .absent, .placed, .confirmed, .cancelPending:
+            "the order was handed to the carrier; return the goods instead"
+        }
+    }
+
+    private func erase(_ customer: CustomerID, in transaction: Transaction) throws(StoreError)
+        -> OrdersAnswer
+    {
+        _ = try customers.decide(.erase, for: customer.value, in: transaction)
+        try transaction.destroySealingKey(of: "customer:\(customer)")
+        return .erased
+    }
+
+    /// Feeds the checkout a command and carries out what it asks for: local steps at once, others
+    /// by message and timer.
+    func advance(
+        _ order: OrderID, _ command: CheckoutProgress.Command, in transaction: Transaction
+    ) throws(StoreError) {
+        guard
+            case .success(let events) = try checkouts.decide(
+                command, for: order.value, in: transaction)
+        else { return }
+        let first = Position(transaction.head.value - Int64(events.count))
+        for (offset, event) in events.enumerated() {
+            try follow(
+                event, at: Position(first.value + Int64(offset) + 1), of: order, in: transaction)
+        }
+    }
+
+    private func follow(
+        _ event: CheckoutProgress.Event, at position: Position, of order: OrderID,
+        in transaction: Transaction
+    ) throws(StoreError) {
+        let timer = "checkout-\(order)"
+        switch event {
+        case .started: openChange += 1
+        case .requested(let step, let request):
+            let current = try checkouts.load(order.value, in: transaction.queries).state.current
+            guard let participant = current?.participant, let deadline = current?.deadline else {
+                let outcome = try carryOut(request, for: order, in: transaction)
+                return try advance(order, .outcome(step, outcome), in: transaction)
+            }
+            try transaction.set(
+                Timer(
+                    key: timer, due: transaction.now + deadline, source: participant.value,
+                    request: position, within: deadline, data: TimerData.deadline(step).text))
+        case .turned: break
+        case .resumed:
+            _ = try orders.decide(.refuseCancellation, for: order.value, in: transaction)
+        case .postponed(let step, _, let pause):
+            try transaction.set(
+                Timer(key: timer, due: transaction.now + pause, data: TimerData.retry(step).text))
+        case .completed:
+            openChange -= 1
+            try transaction.removeTimer(timer)
+        case .compensated(let reason):
+            openChange -= 1
+            try transaction.removeTimer(timer)
+            try close(order, reason, in: transaction)
+        }
+    }
+
+    /// A step of the orders service itself, decided at once.
+    private func carryOut(
+        _ request: StepRequest, for order: OrderID, in transaction: Transaction
+    ) throws(StoreError) -> StepOutcome {
+        let command: Order.Command
+        switch request {
+        case .confirm: command = .confirm
+        case .complete: command = .complete
+        case .reserve, .release, .authorize, .void, .pack, .unpack, .handOver, .recall, .capture:
+            return .refused("the orders service does not do that")
+        }
+        switch try orders.decide(command, for: order.value, in: transaction) {
+        case .success: return .done
+        case .failure(let rejection): return .refused(rejection.description)
+        }
+    }
+
+    private func close(_ order: OrderID, _ reason: String, in transaction: Transaction)
+        throws(StoreError)
+    {
+        let phase = try orders.load(order.value, in: transaction.queries).state.phase
+        let close: Order.CloseReason =
+            if phase == .cancelPending {
+                .cancelled(reason)
+            } else if reason.hasPrefix("timed out") { .expired(reason) } else { .rejected(reason) }
+        _ = try orders.decide(.close(close), for: order.value, in: transaction)
+    }
+
+    package func react(to message: Message, in transaction: Transaction) throws(ReactionError) {
+        let reply: StepReply?
+        do {
+            reply = try StepReply.read(message.type, try JSON(parsing: message.data))
+        } catch { throw ReactionError(reading: error) }
+        guard let reply else { return }
+        guard let order = OrderID(reply.step.saga) else {
+            throw .poison("\(reply.step.saga) is no order's id")
+        }
+        do throws(StoreError) {
+            try advance(order, .outcome(reply.step, reply.outcome), in: transaction)
+        } catch { throw .store(error) }
+    }
+
+    package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
+        guard let data = TimerData(timer.data), let order = OrderID(data.step.saga) else { return }
+        transaction.metadata = Metadata(correlation: order.value, actor: "timer")
+        switch data {
+        case .deadline(let step): try advance(order, .deadline(step), in: transaction)
+        case .retry(let step): try advance(order, .retry(step), in: transaction)
+        }
+    }
+
+    package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)
+        throws(StoreError)
+    {
+        // The orders service calls nobody; an effect in its file is none of this build's.
+        try transaction.finish(effect)
+    }
+}
+
+/// What a checkout's timer says when it fires.
+private enum TimerData {
+    case deadline(StepReference)
+    case retry(StepReference)
+
+    var step: StepReference {
+        switch self {
+        case .deadline(let step), .retry(let step): step
+        }
+    }
+
+    var text: String {
+        var json = JSONWriter()
+        json.object { json in
+            switch self {
+            case .deadline(let step): json.member("deadline") { step.encode(to: &$0) }
+            case .retry(let step): json.member("retry") { step.encode(to: &$0) }
+            }
+        }
+        return json.text
+    }
+
+    init?(_ text: String) {
+        guard let json = try? JSONObject(try JSON(parsing: text)) else { return nil }
+        if let step = try? StepReference(try json.object("deadline")) {
+            self = .deadline(step)
+        } else if let step = try? StepReference(try json.object("retry")) {
+            self = .retry(step)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Domain
+import EventSourcing
+import EventStore
+import Gateway
+import Glibc
+import HTTP
+import Messaging
+import Projections
+import Synchronization
+import Testing
+
+struct Unexpected: Error {}
+
+/// A clock that stands where it is put, and ids that count up.
+final class ManualRuntime: Runtime {
+    private let state = Mutex(
+        (now: Timestamp(microseconds: 1_800_000_000_000_000), count: 0 as UInt64))
+
+    func now() -> Timestamp { state.withLock { $0.now } }
+    func advance(by duration: Duration) { state.withLock { $0.now = $0.now + duration } }
+
+    func random() -> UInt64 {
+        state.withLock { state in
+            state.count += 1
+            return state.count
+        }
+    }
+}
+
+/// Stands for the services: remembers what it was asked, and answers what it was told to.
+final class FakeServices: OrdersClient, StockClient {
+    struct Call: Sendable {
+        let what: String
+        let id: String
+        let draft: Order.Draft?
+        let text: String?
+        let quantity: Int
+        let context: RequestContext
+    }
+
+    private let state = Mutex((calls: [Call](), outcome: CommandOutcome?.none))
+
+    var calls: [Call] { state.withLock { $0.calls } }
+
+    /// - Parameter outcome: nil to accept.
+    func answer(_ outcome: CommandOutcome?) { state.withLock { $0.outcome = outcome } }
+
+    private func take(_ call: Call, _ log: String) -> CommandOutcome {
+        state.withLock { state in
+            state.calls.append(call)
+            let position = Position(Int64(state.calls.count))
+            return state.outcome
+                ?? .accepted(
+                    EventIdentity(log: LogName(log), epoch: .first, position: position),
+                    Version(1), replayed: false, id: call.id)
+        }
+    }
+
+    func place(
+        _ order: OrderID, _ draft: Order.Draft, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "place", id: order.value, draft: draft, text: nil, quantity: 0, context: context)
+        reply(take(call, "orders"))
+    }
+
+    func cancel(
+        _ order: OrderID, reason: String, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "cancel", id: order.value, draft: nil, text: reason, quantity: 0,
+            context: context)
+        reply(take(call, "orders"))
+    }
+
+    func receive(
+        _ sku: SKU, quantity: Int, reference: String?, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "receive", id: sku.value, draft: nil, text: reference, quantity: quantity,
+            context: context)
+        reply(take(call, "deliveries"))
+    }
+}
+
+/// A gateway behind a real server, with services that are fakes and logs that the test writes.
+final class Rig {
+    let runtime = ManualRuntime()
+    let services = FakeServices()
+    let freshness = Freshness()
+    let engine: ProjectionEngine
+    let server: HTTPServer
+    let client: HTTPClient
+    private let directory: String
+    private var heads: [String: Int64] = [:]
+
+    init() throws {
+        var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw Unexpected() }
+        directory = String(cString: made)
+        let store = try ReadStore(path: "\(directory)/read.db")
+        let names = ["orders", "payments", "deliveries", "notifications"]
+        engine = try ProjectionEngine(
+            store: store, sources: names.map { Source(LogName($0), Publication.facts) },
+            freshness: freshness, notice: { _ in })
+        let ready = ReadinessBox()
+        let gateway = Gateway(
+            runtime: runtime, readStore: store, freshness: freshness, orders: services,
+            stock: services, readiness: { ready.value })
+        self.ready = ready
+        server = try HTTPServer.start(
+            renderError: gateway.renderError, handler: gateway.router.handle)
+        client = HTTPClient(port: server.port)
+    }
+
+    let ready: ReadinessBox
+
+    final class ReadinessBox: Sendable {
+        private let state = Mutex(Readiness(heartbeatAge: .milliseconds(10), isCaughtUp: true))
+        var value: Readiness { state.withLock { $0 } }
+        func set(_ value: Readiness) { state.withLock { $0 = value } }
+    }
+
+    deinit {
+        server.stop(within: .zero)
+        for suffix in ["", "-wal", "-shm"] { unlink("\(directory)/read.db\(suffix)") }
+        rmdir(directory)
+    }
+
+    /// Records an event, and projects it.
+    func record(_ log: String, _ stream: String, _ type: String, _ data: String) throws {
+        let position = (heads[log] ?? 0) + 1
+        heads[log] = position
+        guard let stream = StreamID(stream) else { throw Unexpected() }
+        let message = Message(
+            identity: EventIdentity(
+                log: LogName(log), epoch: .first, position: Position(position)),
+            channel: Publication.facts, previous: Position(position - 1), stream: stream,
+            version: Version(1), type: EventType(type),
+            recordedAt: Timestamp(microseconds: 1_700_000_000_000_000 + position),
+            metadata: Metadata(correlation: "c", actor: "anonymous"), data: Array(data.utf8),
+            leaf: MerkleTree.emptyRoot)
+        let output = engine.take(
+            [Received(Bulletin.event(message).brokerMessage)], of: message.source,
+            at: runtime.now())
+        guard case .taken = output else { throw Unexpected() }
+    }
+
+    func recordOrder(_ id: String) throws {
+        try record(
+            "orders", "order-\(id)", "order.placed",
+            """
+            {"customer":"c-1","currency":"GBP","lines":[{"sku":"A-1","quantity":2,\
+            "unitPrice":1250}],"reference":"r-1"}
+            """)
+    }
+
+    func post(_ target: String, _ body: String, _ headers: HTTPHeaders = [:]) throws -> HTTPResponse
+    {
+        var headers = headers
+        if headers["Content-Type"] == nil { headers["Content-Type"] = "application/json" }
+        return try client.send(.post, target, headers: headers, body: Array(body.utf8))
+    }
+
+    func get(_ target: String, headers: HTTPHeaders = [:]) throws -> HTTPResponse {
+        try client.get(target, headers: headers)
+    }
+
+    func send(_ method: HTTPMethod, _ target: String) throws -> HTTPResponse {
+        try client.send(method, target)
+    }
+
+    func token(_ log: String, _ position: Int64) -> String {
+        ConsistencyToken(
+            EventIdentity(log: LogName(log), epoch: .first, position: Position(position))
+        ).description
+    }
+}
+
+extension HTTPResponse {
+    var json: JSON { get throws { try JSON(parsing: body) } }
+
+    /// The error's code; nil for what is no problem.
+    var code: String? { (try? json)?["code"]?.string }
+
+    /// The pointers of all errors, in order.
+    var pointers: [String] {
+        ((try? json)?["errors"]?.array ?? []).compactMap { $0["pointer"]?.string }
+    }
+}
+
+let goodOrder = """
+    {"customer":"c-1","currency":"GBP","lines":[{"sku":"A-1","quantity":2,"unitPrice":1250}],\
+    "token":"tok_ok","reference":"r-1"}
+    """
