@@ -1,0 +1,26 @@
+import Arguments
+import Host
+
+/// `shopctl epoch open`: what an operator does after restoring a log from a backup.
+enum EpochCommand {
+    static let command = Command(
+        "epoch", "let a restored log write again", options: [ShopCommand.data],
+        example: "shopctl epoch open --service orders --why 'restored the backup of Monday'",
+        subcommands: [
+            Command(
+                "open", "open a new epoch, so that no position names two events",
+                options: [
+                    .required("service", "NAME", "orders, payments, deliveries or notifications"),
+                    .required("why", "TEXT", "what happened; it stays on record"),
+                ],
+                example: "shopctl epoch open --service orders --why 'restored the backup of Monday'"
+            )
+        ])
+
+    static func run(_ invocation: Invocation) throws {
+        let service = try invocation.text("service")
+        let epoch = try EpochOpening.open(
+            data: try invocation.text("data"), service: service, why: try invocation.text("why"))
+        print("\(service) is at epoch \(epoch); start the shop again with shopctl up")
+    }
+}

@@ -1,0 +1,65 @@
+import Arguments
+import EventSourcing
+import HTTP
+
+/// Speaks to a running shop's gateway.
+struct GatewayClient {
+    private let client: HTTPClient
+    let url: String
+
+    /// - Throws: `UsageError` for a URL that is none.
+    init(_ invocation: Invocation) throws {
+        url = try invocation.text("url")
+        let authority = url.utf8.starts(with: "http://".utf8) ? url.dropFirst(7) : ""
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        let port =
+            parts.count == 2 ? parts[1].split(separator: "/").first.map(String.init) ?? "" : "80"
+        guard (1...2).contains(parts.count), !parts[0].isEmpty,
+            let number = Int64(strictDecimal: port.utf8).flatMap(UInt16.init(exactly:))
+        else {
+            throw invocation.invalid("--url", url, expected: "http://host:port")
+        }
+        var options = HTTPClient.Options()
+        options.hint = "start the shop with shopctl up"
+        client = HTTPClient(host: String(parts[0]), port: number, options: options)
+    }
+
+    /// - Returns: the answer's JSON and headers.
+    /// - Throws: `CommandFailure` with what the problem says, for any status of 400 and above.
+    func send(
+        _ method: HTTPMethod, _ path: String, body: JSONWriter? = nil, headers: HTTPHeaders = [:]
+    ) throws -> (json: JSON, headers: HTTPHeaders, status: Int) {
+        var headers = headers
+        if body != nil { headers["Content-Type"] = "application/json" }
+        let response = try client.send(method, path, headers: headers, body: body?.bytes ?? [])
+        guard let json = try? JSON(parsing: response.body) else {
+            throw CommandFailure("\(url) answered \(response.status.code) without JSON")
+        }
+        if response.status.code >= 400 { throw CommandFailure(Self.problem(json, response.status)) }
+        return (json, response.headers, response.status.code)
+    }
+
+    private static func problem(_ json: JSON, _ status: HTTPStatus) -> String {
+        var text = json["detail"]?.string ?? json["title"]?.string ?? "status \(status.code)"
+        if let code = json["code"]?.string { text += " (\(code))" }
+        for error in json["errors"]?.array ?? [] {
+            text += "\n  \(error["pointer"]?.string ?? ""): \(error["detail"]?.string ?? "")"
+        }
+        return text
+    }
+
+    /// Percent-encodes one segment of a path.
+    static func segment(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                encoded += "%" + (hex.count == 1 ? "0" : "") + hex
+            }
+        }
+        return encoded
+    }
+}

@@ -1,0 +1,42 @@
+import Arguments
+import EventSourcing
+
+/// The commands of `shopctl`, and who carries them out.
+enum ShopCommand {
+    static let json = Option.flag("json", "print JSON instead of text")
+    static let data = Option.value("data", "DIR", "the shop's folder", default: ".kassa")
+    static let url = Option.value(
+        "url", "URL", "where the gateway listens", default: "http://127.0.0.1:8080")
+
+    static let all = Command(
+        "shopctl", "Runs an event-sourced shop, places orders, and proves its history.",
+        example: "shopctl up",
+        subcommands: [
+            UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
+            ReplayCommand.command, EpochCommand.command, BenchCommand.command,
+        ])
+
+    /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
+    static func run(_ invocation: Invocation) -> Int32 {
+        do {
+            switch invocation.path.dropFirst().first {
+            case "up": try UpCommand.run(invocation)
+            case "order": try OrderCommand.run(invocation)
+            case "stock": try StockCommand.run(invocation)
+            case "events": try EventsCommand.run(invocation)
+            case "replay": return try ReplayCommand.run(invocation)
+            case "epoch": try EpochCommand.run(invocation)
+            case "bench": try BenchCommand.run(invocation)
+            default: throw CommandFailure("no such command; see shopctl --help")
+            }
+            return 0
+        } catch let error as UsageError {
+            Terminal.complain(error.description)
+            return UsageError.exitCode
+        } catch {
+            Terminal.endProgress()
+            Terminal.complain("\(error)")
+            return 1
+        }
+    }
+}
