@@ -1,0 +1,206 @@
+package import EventSourcing
+package import EventStore
+package import Messaging
+import SQLite
+import Synchronization
+
+/// A process of the simulated shop, whatever it runs.
+package protocol SimulatedProcess: AnyObject {
+    var name: String { get }
+    var isUp: Bool { get }
+    /// Starts from what is on disk.
+    func start() throws
+    /// Loses all that is not on disk.
+    func crash()
+    /// One small piece of work, chosen by `random`; false where there was nothing to do.
+    func step(_ random: inout SeededRandom) throws -> Bool
+}
+
+/// A service as production runs it, but for the threads: one step at a time, in an order that the
+/// seed decides.
+package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
+    package let path: String
+    package private(set) var engine: Engine<Core>?
+    package let board = LogBoard()
+    private let broker: any Broker
+    private let handler: any EffectHandler
+    private let runtime: SimulatedRuntime
+    private let makeCore: () -> Core
+    /// The feeds of the logs it reads; set before the first start, since services read each other.
+    package var feeds: [LogName: any Feed] = [:]
+    private var relay: Relay?
+    private var drivers: [CourierDriver] = []
+    /// Calls that are under way: they come back in any order, or not at all when the process dies.
+    private var calls: [Effect] = []
+    private let status = ProcessStatus()
+    private var published = Position.start
+    /// What operators would have been told.
+    package var notices: [String] { status.notices }
+    /// Whether the next commit fails, and when.
+    package var failsNextCommit: EventLog.CommitMoment?
+
+    package init(
+        path: String, broker: any Broker, handler: any EffectHandler,
+        runtime: SimulatedRuntime, makeCore: @escaping () -> Core
+    ) {
+        self.path = path
+        self.broker = broker
+        self.handler = handler
+        self.runtime = runtime
+        self.makeCore = makeCore
+    }
+
+    package var name: String { Core.log.value }
+    package var isUp: Bool { engine != nil }
+
+    /// What others see of this process: whether it is up, and what they told its log.
+    package var feed: LogFeed {
+        LogFeed(
+            path: path, publication: Core.publication, isUp: { [status] in status.isUp },
+            onBehind: { [status] in status.halt($0) })
+    }
+
+    package func start() throws {
+        let now = runtime.now()
+        let log = try EventLog(path: path, name: Core.log, at: now, durability: .none)
+        log.commitFault = { [weak self] moment in
+            guard let self, failsNextCommit == moment else { return nil }
+            failsNextCommit = nil
+            return SQLiteError(code: 10, message: "simulated", action: "COMMIT")
+        }
+        engine = try Engine(core: makeCore(), log: log, board: board, at: now) { [status] text in
+            status.note(text)
+        }
+        relay = Relay(
+            log: Core.log, path: path, publication: Core.publication, broker: broker, board: board)
+        drivers = Core.sources.compactMap { source in
+            feeds[source.log].map {
+                CourierDriver(
+                    courier: Courier(source: source, consumer: Core.log.value), broker: broker,
+                    feed: $0)
+            }
+        }
+        calls = []
+        status.isUp = true
+    }
+
+    package func crash() {
+        engine = nil
+        relay = nil
+        drivers = []
+        calls = []
+        status.isUp = false
+        _ = status.takeHalt()
+        board.clear()
+    }
+
+    /// Offers a command; the outcome of a commit that failed is unknown to whoever asked.
+    package func submit(_ command: Core.Command, _ context: CommandContext)
+        -> EngineOutput<Core.Answer>
+    {
+        process([.command(command, context)]).first ?? .unavailable("down")
+    }
+
+    private func process(_ inputs: [EngineInput<Core>]) -> [EngineOutput<Core.Answer>] {
+        guard let engine else { return inputs.map { _ in .unavailable("down") } }
+        let outputs = engine.process(inputs, at: runtime.now())
+        if engine.isBroken { crash() }
+        return outputs
+    }
+
+    package func step(_ random: inout SeededRandom) throws -> Bool {
+        if let why = status.takeHalt() {
+            _ = process([.halt(why)])
+            return true
+        }
+        switch random.below(4 + drivers.count * 3) {
+        case 0:
+            _ = process([])
+            guard let engine else { return true }
+            let fresh = engine.effectsToRun(at: runtime.now(), limit: 8)
+            calls += fresh
+            return !fresh.isEmpty
+        case 1:
+            guard !calls.isEmpty else { return false }
+            let effect = calls.remove(at: random.below(calls.count))
+            let result = handler.run(effect)
+            _ = process([.effect(effect, result)])
+            return true
+        case 2, 3: return stepRelay(&random)
+        case let choice:
+            let index = (choice - 4) % drivers.count
+            var driver = drivers[index]
+            let step = driver.step(into: SimulatedSink(service: self), wait: .zero)
+            // The process may have died over it.
+            guard isUp else { return true }
+            if case .paused = step { driver.restart() }
+            drivers[index] = driver
+            return step == .busy
+        }
+    }
+
+    private func stepRelay(_ random: inout SeededRandom) -> Bool {
+        switch relay?.step(at: runtime.now()) {
+        case .published(let position):
+            if random.once(in: 10), position > published {
+                published = position
+                _ = process([.published(position)])
+            }
+            return true
+        case .refused(let why):
+            _ = process([.halt(why)])
+            return true
+        case .waiting: return true
+        case .idle, nil: return false
+        }
+    }
+
+    fileprivate func take(_ input: EngineInput<Core>) -> EngineOutput<NoAnswer> {
+        process([input]).first?.withoutAnswer ?? .unavailable("down")
+    }
+}
+
+/// What may be asked of a process from outside, while it is dead as well.
+private final class ProcessStatus: Sendable {
+    private let state = Mutex<(isUp: Bool, halt: String?)>((false, nil))
+    private let noted = Mutex<[String]>([])
+
+    var notices: [String] { noted.withLock { $0 } }
+    func note(_ text: String) { noted.withLock { $0 = $0.suffix(199) + [text] } }
+
+    var isUp: Bool {
+        get { state.withLock { $0.isUp } }
+        set { state.withLock { $0.isUp = newValue } }
+    }
+
+    func halt(_ why: String) { state.withLock { $0.halt = why } }
+
+    func takeHalt() -> String? {
+        state.withLock { state in
+            defer { state.halt = nil }
+            return state.halt
+        }
+    }
+}
+
+private struct SimulatedSink<Core: ServiceCore>: BulletinSink {
+    let service: SimulatedService<Core>
+
+    func checkpoint(of source: Source) -> EngineOutput<NoAnswer> {
+        service.take(.checkpoint(source))
+    }
+
+    func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
+        service.take(.bulletins(source, received))
+    }
+
+    func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
+        service.take(.page(source, page))
+    }
+
+    func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)
+        -> EngineOutput<NoAnswer>
+    {
+        service.take(.rewind(source, epoch, position, leaf))
+    }
+}

@@ -1,0 +1,236 @@
+import Deliveries
+import Domain
+import EventSourcing
+import EventStore
+import Messaging
+import Orders
+import Projections
+
+extension Simulation {
+    /// Whether nothing is left to do: no timer, no call, and everybody has read everybody.
+    func isQuiet() throws -> Bool {
+        guard let orders = shop.orders.engine, let payments = shop.payments.engine,
+            let deliveries = shop.deliveries.engine,
+            let notifications = shop.notifications.engine
+        else { return false }
+        let far = Timestamp(microseconds: .max)
+        guard try openCheckouts() == 0,
+            try payments.log.effects(dueBy: far, limit: 1).isEmpty,
+            try deliveries.log.effects(dueBy: far, limit: 1).isEmpty,
+            try notifications.log.effects(dueBy: far, limit: 1).isEmpty
+        else { return false }
+        let heads = [
+            "orders": orders.log.head, "payments": payments.log.head,
+            "deliveries": deliveries.log.head,
+        ]
+        func hasRead<Core>(_ engine: Engine<Core>) -> Bool {
+            Core.sources.allSatisfy {
+                engine.checkpoint(of: $0).position == heads[$0.log.value]
+            }
+        }
+        let hasProjected = shop.view.feeds.allSatisfy { source, _ in
+            let head = heads[source.log.value] ?? notifications.log.head
+            return shop.view.engine?.checkpoint(of: source).position == head
+        }
+        return hasRead(orders) && hasRead(payments) && hasRead(deliveries)
+            && hasRead(notifications) && hasProjected
+    }
+
+    func openCheckouts() throws -> Int {
+        try shop.orders.engine?.log.countTimers(prefix: "checkout-") ?? -1
+    }
+
+    /// What keeps the shop busy, for whoever reads a violation.
+    func diagnosis() throws -> String {
+        var lines = ["\(try openCheckouts()) checkouts are open"]
+        func describe<Core>(_ service: SimulatedService<Core>) throws {
+            guard let engine = service.engine else {
+                return lines.append("\(service.name) is down")
+            }
+            let calls = try engine.log.effects(dueBy: Timestamp(microseconds: .max), limit: 3)
+            lines.append(
+                "\(service.name): head \(engine.log.head), halted: \(engine.log.haltReason ?? "no")"
+            )
+            lines += calls.map { "  waits for \($0.kind) \($0.key), due \($0.due)" }
+            for source in Core.sources {
+                let checkpoint = engine.checkpoint(of: source)
+                lines.append(
+                    "  has read \(source) to \(checkpoint.position) as of \(checkpoint.asOf)")
+            }
+            lines += try engine.log.parked(limit: 3).map { "  parked \($0.id): \($0.reason)" }
+            lines += service.notices.suffix(5).map { "  told: \($0)" }
+        }
+        try describe(shop.orders)
+        try describe(shop.payments)
+        try describe(shop.deliveries)
+        try describe(shop.notifications)
+        return lines.joined(separator: "\n")
+    }
+
+    /// Every promise, at quiet.
+    func check() throws {
+        try checkLogs()
+        try checkAcknowledged()
+        try checkEnds()
+        try checkStock()
+        try checkParked()
+        try checkView()
+    }
+
+    /// The rows equal those of a fresh fold, whatever the order in which logs are mixed.
+    private func checkView() throws {
+        if let why = shop.view.engine?.staleReason { throw violated("the view is stale: \(why)") }
+        let comparison = try Comparison(
+            live: shop.view.store, freshPath: "\(folder.path)/fresh.db", feeds: shop.view.feeds,
+            seed: random.next())
+        guard comparison.isEqual, let rows = comparison.rows.first(where: { $0.table == "orders" }),
+            rows.count > 0
+        else {
+            throw violated("the view differs from a fresh fold: \(comparison.differences)")
+        }
+    }
+
+    private func records(_ path: String) throws -> [StoredRecord] {
+        let queries = try LogReader(path: path).queries
+        var all: [StoredRecord] = []
+        while true {
+            let page = try queries.log(after: all.last?.position ?? .start, limit: 1000)
+            all += page
+            if page.count < 1000 { return all }
+        }
+    }
+
+    /// Positions without gap or reuse, leaves that fit, time that never runs backwards.
+    private func checkLogs() throws {
+        let paths = [
+            shop.orders.path, shop.payments.path, shop.deliveries.path, shop.notifications.path,
+        ]
+        for path in paths {
+            var position = Position.start
+            var time = Timestamp.epoch
+            for record in try records(path) {
+                position = position.next
+                guard record.position == position else {
+                    throw violated("\(path): a gap before \(record.position)")
+                }
+                guard record.leaf == record.computedLeaf else {
+                    throw violated("\(path): the leaf of \(record.position) does not fit")
+                }
+                guard record.recordedAt >= time else {
+                    throw violated("\(path): time ran backwards at \(record.position)")
+                }
+                time = record.recordedAt
+            }
+        }
+    }
+
+    /// Each acknowledged request led to one order, the same one each time it was asked.
+    private func checkAcknowledged() throws {
+        var orders: [String: OrderID] = [:]
+        for (key, order) in acknowledged {
+            if let first = orders[key], first != order {
+                throw violated("\(key) was acknowledged as \(first) and as \(order)")
+            }
+            orders[key] = order
+        }
+        var placed: [String: Int] = [:]
+        for record in try records(shop.orders.path) where record.type.name == "order.placed" {
+            placed[record.stream.id, default: 0] += 1
+        }
+        for order in Set(orders.values) where placed[order.value] != 1 {
+            throw violated(
+                "\(order) was acknowledged and is placed \(placed[order.value] ?? 0) times")
+        }
+        outcome.placed = orders.count
+    }
+
+    /// Each checkout has ended, and money and parcels are where the end says.
+    private func checkEnds() throws {
+        var ends: [String: String] = [:]
+        var drafts: [String: Order.Draft] = [:]
+        for record in try records(shop.orders.path) where record.stream.category == "order" {
+            let event = try record.decoded(as: Order.Event.self).event
+            switch event {
+            case .placed(let draft): drafts[record.stream.id] = draft
+            case .completed, .rejected, .cancelled: ends[record.stream.id] = record.type.name
+            case .expired(let reason):
+                ends[record.stream.id] = record.type.name
+                guard reason.hasSuffix("authorize payment") else {
+                    throw violated("\(record.stream) \(reason): nobody outside was slow")
+                }
+            case .confirmed, .cancellationRequested, .cancellationRefused: break
+            }
+        }
+        let books = shop.outside.books
+        for (order, draft) in drafts.sorted(by: { $0.key < $1.key }) {
+            guard let end = ends[order] else { throw violated("\(order) has not ended") }
+            let authorization = "\(order)/authorize payment/forward"
+            let taken = books.captured.values.filter { $0.authorization == authorization }
+            if end == "order.completed" {
+                outcome.completed += 1
+                guard taken.count == 1, taken[0].amount == draft.total,
+                    !books.voided.contains(authorization)
+                else { throw violated("\(order) is completed; taken: \(taken)") }
+                guard books.parcels.contains("\(order)/hand over/forward") else {
+                    throw violated("\(order) is completed without a parcel")
+                }
+            } else {
+                guard taken.isEmpty else { throw violated("\(order): \(end), yet money was taken") }
+                guard books.authorized[authorization] == nil || books.voided.contains(authorization)
+                else { throw violated("\(order): \(end), yet its authorization is held") }
+            }
+            outcome.cancelled += end == "order.cancelled" ? 1 : 0
+            outcome.rejected += end == "order.rejected" ? 1 : 0
+            outcome.expired += end == "order.expired" ? 1 : 0
+        }
+    }
+
+    /// Received = on hand + sold; nothing is held; what the engine has in memory equals a fresh
+    /// fold.
+    private func checkStock() throws {
+        guard let live = shop.deliveries.engine?.core.availability else { return }
+        var sold: [SKU: Int] = [:]
+        var fresh = Availability()
+        var reserved: [String: [StockLine]] = [:]
+        for record in try records(shop.deliveries.path) {
+            let order = OrderID(record.stream.id)
+            switch record.stream.category {
+            case "stock": fresh.apply(try record.decoded(as: Stock.Event.self).event)
+            case "reservation":
+                let event = try record.decoded(as: Reservation.Event.self).event
+                if case .made(_, let lines) = event { reserved[record.stream.id] = lines }
+                if let order { fresh.apply(event, order: order) }
+            case "delivery":
+                let event = try record.decoded(as: Domain.Delivery.Event.self).event
+                if case .handedOver = event {
+                    for line in reserved[record.stream.id] ?? [] {
+                        sold[line.sku, default: 0] += line.quantity
+                    }
+                }
+                if let order { fresh.apply(event, order: order) }
+            default: break
+            }
+        }
+        guard fresh == live else { throw violated("availability differs from a fresh fold") }
+        for (sku, quantity) in received.sorted(by: { $0.key < $1.key }) {
+            guard live.onHand(sku) + (sold[sku] ?? 0) == quantity, live.onHand(sku) >= 0 else {
+                throw violated("\(sku): received \(quantity), on hand \(live.onHand(sku))")
+            }
+            guard live.reserved(sku) == 0 else {
+                throw violated("\(sku): \(live.reserved(sku)) still reserved")
+            }
+        }
+    }
+
+    private func checkParked() throws {
+        let logs = [
+            shop.orders.engine?.log, shop.payments.engine?.log, shop.deliveries.engine?.log,
+            shop.notifications.engine?.log,
+        ]
+        for log in logs {
+            if let parked = try log?.parked(limit: 1).first {
+                throw violated("parked: \(parked.reason)")
+            }
+        }
+    }
+}

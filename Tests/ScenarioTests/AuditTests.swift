@@ -1,0 +1,118 @@
+import EventSourcing
+import Foundation
+import Testing
+
+/// What `replay --verify` finds when somebody has changed the files.
+@Suite struct AuditTests {
+    /// A stopped shop with a completed order, and one that waits for its payment.
+    private func stopped() throws -> Folder {
+        let shop = try RunningShop.fresh()
+        _ = try shop.accepted(OrderBody(token: "tok_timeout"))
+        _ = try shop.ended(OrderBody(more: OrderBody.contact))
+        try eventually("goods are reserved for the order that waits") {
+            try shop.get("/v1/stock/mug").json["reserved"]?.integer == 1
+        }
+        try eventually("its payment is asked for") {
+            try Shopctl.events("payments", in: shop.folder)
+                .filter { $0["type"]?.string == "payment.authorization-requested" }.count == 2
+        }
+        try shop.stop()
+        let clean = try Shopctl.verify(shop.folder)
+        guard clean.code == 0 else { throw Failure(clean.all) }
+        return shop.folder
+    }
+
+    struct Change: CustomTestStringConvertible, Sendable {
+        let name: String
+        let file: String
+        let sql: String
+        /// What the finding must say.
+        let finds: [String]
+        var testDescription: String { name }
+
+        static let unlocked = "DROP TRIGGER events_stay; DROP TRIGGER events_remain;"
+    }
+
+    private static let changes: [Change] = [
+        Change(
+            name: "an event's data", file: "orders",
+            sql: Change.unlocked + """
+                UPDATE events SET data = replace(data, '750', '1') WHERE type = 'order.placed';
+                """, finds: ["orders", "was changed"]),
+        Change(
+            name: "an event's metadata", file: "payments",
+            sql: Change.unlocked + """
+                UPDATE events SET metadata = replace(metadata, 'anonymous', 'somebody');
+                """, finds: ["payments", "was changed"]),
+        Change(
+            name: "an event's time", file: "deliveries",
+            sql: Change.unlocked + "UPDATE events SET recorded = recorded + 1 WHERE position = 2;",
+            finds: ["deliveries", "was changed"]),
+        Change(
+            name: "an event's leaf", file: "notifications",
+            sql: Change.unlocked + "UPDATE events SET leaf = zeroblob(32) WHERE position = 1;",
+            finds: ["notifications", "was changed", "the tree over all leaves"]),
+        Change(
+            name: "a missing event", file: "orders",
+            sql: Change.unlocked + "DELETE FROM events WHERE position = 3;",
+            finds: ["orders", "events are missing between 2 and 4"]),
+        Change(
+            name: "a missing last event", file: "payments",
+            sql: Change.unlocked + """
+                DELETE FROM events WHERE position = (SELECT max(position) FROM events);
+                """, finds: ["payments", "the tree over all leaves"]),
+        Change(
+            name: "a stream's version", file: "orders",
+            sql: "UPDATE streams SET version = version + 1 WHERE key = 1;",
+            finds: ["orders", "is kept at version"]),
+        Change(
+            name: "a deleted timer", file: "orders", sql: "DELETE FROM timers;",
+            finds: ["orders", "timers of open checkouts: checkout-", "is missing"]),
+        Change(
+            name: "a deleted call", file: "payments", sql: "DELETE FROM effects;",
+            finds: ["payments", "calls that wait", "is missing"]),
+        Change(
+            name: "a row of the read store", file: "gateway/read.db",
+            sql: "UPDATE orders SET status = 'rejected' WHERE status = 'completed';",
+            finds: ["read store", "orders", "status", "'rejected'", "'completed'"]),
+        Change(
+            name: "a missing row of the read store", file: "gateway/read.db",
+            sql: "DELETE FROM stock;", finds: ["read store", "stock 'mug' row: live missing"]),
+        Change(
+            name: "a row too much in the read store", file: "gateway/read.db",
+            sql: "INSERT INTO stock VALUES ('ghost', 1, 0, '');",
+            finds: ["read store", "stock 'ghost'", "fresh missing"]),
+    ]
+
+    @Test(arguments: 0...2) func `a change behind the shop's back is found and named`(
+        part: Int
+    ) throws {
+        let folder = try stopped()
+        for (index, change) in Self.changes.enumerated() where index % 3 == part {
+            // Each on a copy, so that no change hides another.
+            let copy = try Folder()
+            try FileManager.default.copyItem(atPath: folder.data, toPath: copy.data)
+            let path =
+                change.file.contains("/") ? "\(copy.data)/\(change.file)" : copy.log(change.file)
+            _ = try sqlite(path, change.sql)
+            let found = try Shopctl.verify(copy)
+            #expect(found.code == 1, "\(change.name): \(found.all)")
+            for text in change.finds {
+                #expect(found.output.contains(text), "\(change.name): \(text) in \(found.all)")
+            }
+            let json = try Shopctl.run("replay", "--verify", "--json", "--data", copy.data)
+            #expect(json.code == 1)
+            let parsed = try JSON(parsing: Array(json.output.utf8))
+            #expect(parsed["verified"] == .bool(false))
+            #expect((parsed["findings"]?.array ?? []).isEmpty == false)
+        }
+    }
+
+    @Test func `events cannot be changed or deleted by mistake`() throws {
+        let folder = try stopped()
+        for statement in ["UPDATE events SET data = '{}'", "DELETE FROM events"] {
+            let refused = try Shopctl.run(["sqlite3", folder.log("orders"), statement])
+            #expect(refused.code != 0 && refused.all.contains("append-only"), "\(refused)")
+        }
+    }
+}

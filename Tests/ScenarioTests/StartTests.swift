@@ -1,0 +1,103 @@
+import EventSourcing
+import Foundation
+import Glibc
+import Testing
+
+/// Where a shop cannot start, and what it says then.
+@Suite struct StartTests {
+    private func up(_ folder: Folder, port: String = "0") throws -> Finished {
+        try Shopctl.run("up", "--port", port, "--data", folder.data)
+    }
+
+    /// Refused, with a message for a person that has all these words.
+    private func expectRefusal(_ refused: Finished, _ words: String...) {
+        #expect(refused.code == 1, "\(refused)")
+        for word in words { #expect(refused.error.contains(word), "\(word) in \(refused.error)") }
+        #expect(!refused.error.contains("Error Domain"), "\(refused.error)")
+        #expect(!refused.error.contains("NSCocoa"), "\(refused.error)")
+        #expect(!refused.error.contains("Fatal"), "\(refused.error)")
+        #expect(!refused.error.contains("the feed is unavailable"), "\(refused.error)")
+    }
+
+    @Test func `a second shop on the same folder is refused`() throws {
+        let shop = try RunningShop.fresh()
+        expectRefusal(
+            try up(shop.folder), "in use", "process \(shop.child.process)", "--data")
+        let epoch = try Shopctl.run(
+            "epoch", "open", "--service", "orders", "--why", "x", "--data", shop.folder.data)
+        expectRefusal(epoch, "in use")
+        #expect(try shop.ended()["status"] == "completed")
+        try shop.stop()
+        try RunningShop(shop.folder).stop()
+    }
+
+    @Test func `a port that is taken is named`() throws {
+        let shop = try RunningShop.fresh()
+        let port = shop.url.split(separator: ":").last.map { String($0) } ?? ""
+        expectRefusal(try up(try Folder(), port: port), port, "taken", "take another port")
+        #expect(try shop.ended()["status"] == "completed")
+    }
+
+    @Test func `an address that is not this machine's is named`() throws {
+        let folder = try Folder()
+        for address in ["192.0.2.1", "nowhere.invalid", "1.2.3"] {
+            let refused = try Shopctl.run(
+                "up", "--port", "0", "--address", address, "--data", folder.data)
+            expectRefusal(refused, address)
+        }
+    }
+
+    @Test func `a folder that is a file is named`() throws {
+        let folder = try Folder()
+        #expect(FileManager.default.createFile(atPath: folder.data, contents: Data()))
+        expectRefusal(try up(folder), folder.data, "cannot be used", "not a folder", "--data")
+    }
+
+    @Test func `a folder that may not be written is named`() throws {
+        let folder = try Folder()
+        try FileManager.default.createDirectory(
+            atPath: folder.data, withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o555])
+        chmod(folder.path, 0o755)
+        var command = [Shopctl.path, "up", "--port", "0", "--data", folder.data]
+        // The superuser may write anywhere.
+        if geteuid() == 0 {
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + command
+        }
+        expectRefusal(
+            try Shopctl.run(command), folder.data, "cannot be used", "ermission", "--data")
+    }
+
+    @Test(arguments: ["orders", "payments", "deliveries", "notifications"])
+    func `a log that this build cannot read is named and left alone`(service: String) throws {
+        let shop = try RunningShop.fresh()
+        _ = try shop.ended()
+        try shop.stop()
+        let path = shop.folder.log(service)
+        let good = FileManager.default.contents(atPath: path)
+        _ = try sqlite(path, "PRAGMA user_version = 99")
+        expectRefusal(try up(shop.folder), path, "format 99", "newer build")
+        _ = try sqlite(path, "PRAGMA user_version = 1; UPDATE log SET name = 'other'")
+        expectRefusal(try up(shop.folder), path, "it is the log other")
+        let garbage = Data("this is no database, it only looks like a file\n".utf8)
+        for bytes in [garbage, garbage + Data(repeating: 0x5A, count: 100_000)] {
+            #expect(FileManager.default.createFile(atPath: path, contents: bytes))
+            expectRefusal(try up(shop.folder), path, "restore a backup")
+            #expect(FileManager.default.contents(atPath: path) == bytes)
+        }
+        #expect(FileManager.default.createFile(atPath: path, contents: good))
+        let again = try RunningShop(shop.folder)
+        #expect(try again.ended()["status"] == "completed")
+    }
+
+    @Test func `a log cut short is not taken for a shorter one`() throws {
+        let shop = try RunningShop.fresh()
+        for _ in 0..<10 { _ = try shop.ended() }
+        try shop.stop()
+        let path = shop.folder.log("orders")
+        let bytes = FileManager.default.contents(atPath: path) ?? Data()
+        #expect(
+            FileManager.default.createFile(atPath: path, contents: bytes.prefix(bytes.count / 2)))
+        expectRefusal(try up(shop.folder), path, "restore a backup")
+    }
+}

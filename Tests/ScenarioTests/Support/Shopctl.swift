@@ -1,0 +1,78 @@
+import EventSourcing
+import Foundation
+import Glibc
+
+/// A folder that goes when nobody holds it any more.
+final class Folder: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("\(NSTemporaryDirectory())/kassa-scenario-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Failure("no temporary folder") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// The shop's own folder within.
+    var data: String { "\(path)/shop" }
+    func log(_ service: String) -> String { "\(data)/\(service)/\(service).db" }
+    var readStore: String { "\(data)/gateway/read.db" }
+}
+
+/// What a command that ended has said.
+struct Finished {
+    let code: Int32
+    let output: String
+    let error: String
+    var all: String { output + error }
+}
+
+/// The program under test, as a person runs it.
+enum Shopctl {
+    /// It lies next to the tests' own executable.
+    static let path: String = {
+        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let own = link ?? ""
+        let near = URL(fileURLWithPath: own).deletingLastPathComponent()
+            .appendingPathComponent("shopctl").path
+        if FileManager.default.isExecutableFile(atPath: near) { return near }
+        // Where the tests are loaded by a helper of the toolchain.
+        return URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent(".build/debug/shopctl").path
+    }()
+
+    static func run(_ arguments: String...) throws -> Finished {
+        try run([path] + arguments)
+    }
+
+    static func run(_ command: [String]) throws -> Finished {
+        let folder = try Folder()
+        let child = try Child(command, output: "\(folder.path)/command")
+        let code = try child.end(within: 60)
+        return Finished(
+            code: code, output: child.standardOutput, error: child.standardError)
+    }
+
+    /// Every event on record in a service, oldest first.
+    static func events(_ service: String, in folder: Folder) throws -> [JSON] {
+        let listed = try run(
+            "events", "--service", service, "--data", folder.data, "--json", "--limit", "100000")
+        guard listed.code == 0 else { throw Failure(listed.all) }
+        return try listed.output.split(separator: "\n").map { try JSON(parsing: Array($0.utf8)) }
+    }
+
+    /// Replays and compares everything.
+    static func verify(_ folder: Folder) throws -> Finished {
+        try run("replay", "--verify", "--data", folder.data)
+    }
+}
+
+/// Changes a file behind the shop's back.
+func sqlite(_ path: String, _ statements: String) throws -> String {
+    let done = try Shopctl.run(["sqlite3", "-bail", path, statements])
+    guard done.code == 0 else { throw Failure(done.all) }
+    return done.output
+}

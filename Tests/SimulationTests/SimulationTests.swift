@@ -1,0 +1,38 @@
+import TestKit
+import Testing
+
+@Suite struct SimulationTests {
+    /// Seeds are run in batches, so that they run side by side.
+    static let batches = 20
+    static let seedsPerBatch = 25
+
+    @Test(arguments: 0..<batches)
+    func
+        `five hundred seeds of crashes, lost messages and late timers break no promise`(
+            batch: Int
+        ) throws
+    {
+        var all = Simulation.Outcome()
+        for seed in batch * Self.seedsPerBatch..<(batch + 1) * Self.seedsPerBatch {
+            let outcome = try Simulation(seed: UInt64(seed)).run(steps: 800)
+            all.completed += outcome.completed
+            all.cancelled += outcome.cancelled
+            all.rejected += outcome.rejected
+            all.crashes += outcome.crashes
+            all.faults.merge(outcome.faults, uniquingKeysWith: +)
+        }
+        // A run in which nothing happens proves nothing.
+        #expect(all.completed > 100 && all.cancelled > 0 && all.rejected > 10)
+        #expect(all.crashes > 20)
+        #expect(all.faults.count >= 7)
+    }
+
+    @Test func `the same seed gives the same run`() throws {
+        let first = try Simulation(seed: 7).run(steps: 600)
+        let second = try Simulation(seed: 7).run(steps: 600)
+        #expect(first.placed == second.placed)
+        #expect(first.completed == second.completed)
+        #expect(first.faults == second.faults)
+        #expect(first.simulated == second.simulated)
+    }
+}
