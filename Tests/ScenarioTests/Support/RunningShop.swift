@@ -53,9 +53,11 @@ final class RunningShop: Sendable {
         Answer(try client.get(path, headers: headers))
     }
 
-    func receive(_ sku: String, _ quantity: Int) throws {
+    @discardableResult
+    func receive(_ sku: String, _ quantity: Int) throws -> Answer {
         let answer = try post("/v1/stock/\(sku)/receipts", "{\"quantity\":\(quantity)}")
         guard answer.status == 201 else { throw Failure("\(answer)") }
+        return answer
     }
 
     func place(_ order: OrderBody = OrderBody(), key: String? = nil) throws -> Answer {
