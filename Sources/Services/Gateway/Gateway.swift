@@ -15,17 +15,21 @@ package final class Gateway: Sendable {
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
+    let cursors: CursorSeal
 
+    /// - Parameter cursorKey: 32 bytes that cursors are sealed under; with another key, those given
+    ///   before are refused.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, readLimit: Duration = .seconds(2),
-        readiness: @escaping @Sendable () -> Readiness
+        orders: any OrdersClient, stock: any StockClient, cursorKey: [UInt8],
+        readLimit: Duration = .seconds(2), readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
         self.readStore = readStore
         self.freshness = freshness
         self.orders = orders
         self.stock = stock
+        cursors = CursorSeal(key: cursorKey)
         self.readLimit = readLimit
         self.readiness = readiness
     }
@@ -33,6 +37,18 @@ package final class Gateway: Sendable {
     /// All routes; give its `handle` and `renderError` to the server.
     package var router: Router {
         var router = Router(renderError: renderError)
+        addOrders(to: &router)
+        addReads(to: &router)
+        add(.get, "/livez", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showLiveness(exchange)
+        }
+        add(.get, "/readyz", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showReadiness(exchange)
+        }
+        return router
+    }
+
+    private func addOrders(to router: inout Router) {
         add(.post, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.placeOrder(exchange)
         }
@@ -51,16 +67,34 @@ package final class Gateway: Sendable {
             gateway, exchange throws(RequestError) in
             try gateway.receiveStock(exchange)
         }
+    }
+
+    private func addReads(to router: inout Router) {
+        add(.get, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.listOrders(exchange)
+        }
+        add(.get, "/v1/customers/{id}/orders", to: &router) {
+            gateway, exchange throws(RequestError) in
+            try gateway.listOrdersOfCustomer(exchange)
+        }
+        add(.get, "/v1/payments/{id}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showPayment(exchange)
+        }
+        add(.get, "/v1/deliveries/{id}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showDelivery(exchange)
+        }
+        add(.get, "/v1/notifications", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showNotifications(exchange)
+        }
         add(.get, "/v1/stock/{sku}", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.showStock(exchange)
         }
-        add(.get, "/livez", to: &router) { gateway, exchange throws(RequestError) in
-            gateway.showLiveness(exchange)
+        add(.get, "/v1/reports/revenue", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showRevenue(exchange)
         }
-        add(.get, "/readyz", to: &router) { gateway, exchange throws(RequestError) in
-            gateway.showReadiness(exchange)
+        add(.get, "/v1/reports/orders", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showOrdersByStatus(exchange)
         }
-        return router
     }
 
     /// Makes the answer for what fails below the routes.

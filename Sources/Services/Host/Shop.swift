@@ -94,6 +94,7 @@ package final class Shop: Sendable {
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
