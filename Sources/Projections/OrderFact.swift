@@ -135,6 +135,8 @@ extension OrderFact {
         },
         "payment.declined": payment(.declined),
         "payment.authorization-unknown": payment(.unknown),
+        // What still comes of it is voided.
+        "payment.authorization-overdue": payment(.voiding),
         "payment.void-requested": payment(.voiding),
         "payment.voided": payment(.voided),
         "payment.capture-requested": payment(.capturing),

@@ -89,15 +89,16 @@ struct OrderRow: Hashable {
         reservation = Reservation.Phase(rawValue: row.text(23)) ?? .absent
         mailsSent = row.integer(24)
         updatedAt = Timestamp(microseconds: row.integer(25))
-        ordersAt = Mark(stored: row.text(26))
-        paymentsAt = Mark(stored: row.text(27))
-        deliveriesAt = Mark(stored: row.text(28))
-        notificationsAt = Mark(stored: row.text(29))
         saved = Indexed(
             customer: customer, placedAt: placedAt,
-            shown: row.optionalText(30).flatMap(ShownStatus.init(rawValue:)))
+            shown: row.optionalText(26).flatMap(ShownStatus.init(rawValue:)))
+        ordersAt = Mark(stored: row.text(27))
+        paymentsAt = Mark(stored: row.text(28))
+        deliveriesAt = Mark(stored: row.text(29))
+        notificationsAt = Mark(stored: row.text(30))
     }
 
+    // Each column has the same number in all three, the last of them in each: all can be bound.
     private static let replacing =
         "INSERT OR REPLACE INTO orders VALUES ("
         + ReadSchema.orders.columns.indices.map { "?\($0 + 1)" }.joined(separator: ", ") + ")"
@@ -147,11 +148,11 @@ struct OrderRow: Hashable {
         try row.bind(24, reservation.rawValue)
         try row.bind(25, mailsSent)
         try row.bind(26, updatedAt.microseconds)
-        try row.bind(27, ordersAt.description)
-        try row.bind(28, paymentsAt.description)
-        try row.bind(29, deliveriesAt.description)
-        try row.bind(30, notificationsAt.description)
-        try row.bind(31, shown?.rawValue)
+        try row.bind(27, shown?.rawValue)
+        try row.bind(28, ordersAt.description)
+        try row.bind(29, paymentsAt.description)
+        try row.bind(30, deliveriesAt.description)
+        try row.bind(31, notificationsAt.description)
         try row.run()
         saved = indexed
     }

@@ -57,9 +57,8 @@ enum ReadSchema {
             "capture_id": "TEXT", "delivery": "TEXT NOT NULL", "delivery_reason": "TEXT",
             "tracking": "TEXT", "reservation": "TEXT NOT NULL",
             "mails_sent": "INTEGER NOT NULL", "updated_at": "INTEGER NOT NULL",
-            "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
+            "shown": "TEXT", "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
             "deliveries_at": "TEXT NOT NULL", "notifications_at": "TEXT NOT NULL",
-            "shown": "TEXT",
         ],
         // Each ends with the key, which makes the order of pages whole.
         indexes: [

@@ -101,9 +101,10 @@ extension OrderDetail {
         else { return nil }
         self.init(
             id: id, customer: row.customer, reference: row.reference, shipping: row.shipping,
-            status: status, reason: row.reason, payment: row.payment, paymentReason: row.paymentReason,
-            delivery: row.delivery, deliveryReason: row.deliveryReason,
-            reservation: row.reservation, tracking: row.tracking,
+            status: status, reason: row.reason, payment: row.payment,
+            paymentReason: row.paymentReason, delivery: row.delivery,
+            deliveryReason: row.deliveryReason, reservation: row.reservation,
+            tracking: row.tracking,
             total: Money(minor: total, currency: currency),
             lines: lines.map { line in
                 Line(

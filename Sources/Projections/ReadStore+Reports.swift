@@ -29,10 +29,9 @@ extension ReadStore {
                     try fold.add(orders, currency)
                 } catch { return .failure(error) }
                 guard group == .sku else { continue }
-                if let error = try Self.addLines(of: orders.text(0), currency, to: &fold, connection)
-                {
-                    return .failure(error)
-                }
+                let error = try Self.addLines(
+                    of: orders.text(0), currency, to: &fold, connection)
+                if let error { return .failure(error) }
             }
             return .success(
                 RevenueReport(fold.groups, fold.totals, limit: limit, after: key))

@@ -1,5 +1,4 @@
 package import Domain
-package import EventSourcing
 
 /// What a sum of orders holds, in one currency.
 package struct Sums: Hashable, Sendable {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ServiceViewTests {
     private let id = OrderID("order-1")
 
-    /// The first order of the shop that comes to `status` and fits.
+    /// A store that has read what `fill` records.
     private func store(_ scratch: Scratch, _ fill: (inout Shop) throws -> Void) throws -> ReadStore
     {
         var shop = try Shop(orders: 0)
@@ -100,7 +100,8 @@ import Testing
             append(\.deliveries, &shop, "reservation.expired", #"{"heldSeconds":86400}"#)
         }
         #expect(try store.delivery(id)?.reservation == .expired)
-        let level = try #require(try store.stock(try #require(SKU("A"))))
+        let sku = try #require(SKU("A"))
+        let level = try #require(try store.stock(sku))
         #expect(level.onHand == 4 && level.reserved == 0)
     }
 
