@@ -46,7 +46,6 @@ extension ReadStore {
             "SELECT sku, quantity, unit_price FROM order_lines WHERE order_id = ?1")
         defer { lines.reset() }
         try lines.bind(1, order)
-        fold.beginOrder()
         while try lines.step() {
             do throws(ReportError) {
                 try fold.addLine(
@@ -96,43 +95,57 @@ extension ReadStore {
 
 /// Sums orders, one by one.
 private struct RevenueFold {
+    private struct Group {
+        var sums: Sums
+        /// The number of the order that was counted last, as an order's lines come together.
+        private var order: Int64 = 0
+
+        init(in currency: Currency) { sums = Sums(in: currency) }
+
+        mutating func add(_ order: Int64, units: Int64, minor: Int64) throws(ReportError) {
+            let isNew = self.order != order
+            self.order = order
+            try sums.add(orders: isNew ? 1 : 0, lines: 1, units: units, minor: minor)
+        }
+    }
+
     let group: RevenueReport.Group
-    var groups: [RevenueReport.Key: Sums] = [:]
-    var totals: [Currency: Sums] = [:]
-    /// The groups that the order at hand is counted in already.
-    private var counted: Set<RevenueReport.Key> = []
+    private var byKey: [RevenueReport.Key: Group] = [:]
+    private(set) var totals: [Currency: Sums] = [:]
+    private var order: Int64 = 0
 
     init(group: RevenueReport.Group) { self.group = group }
 
-    /// A row of id, currency, time, lines, units and total.
-    mutating func add(_ order: Statement, _ currency: Currency) throws(ReportError) {
-        let (lines, units) = (order.integer(3), order.integer(4))
+    var groups: [RevenueReport.Key: Sums] { byKey.mapValues(\.sums) }
+
+    /// A row of id, currency, time, lines, units and total. Its lines follow, where they tell the
+    /// groups.
+    mutating func add(_ row: Statement, _ currency: Currency) throws(ReportError) {
+        order += 1
+        let (lines, units, minor) = (row.integer(3), row.integer(4), row.integer(5))
         try totals[currency, default: Sums(in: currency)]
-            .add(orders: 1, lines: lines, units: units, minor: order.integer(5))
+            .add(orders: 1, lines: lines, units: units, minor: minor)
         let letters: Int
         switch group {
         case .day: letters = 10
         case .month: letters = 7
         case .sku: return
         }
-        let time = Timestamp(microseconds: order.integer(2)).description
-        let key = RevenueReport.Key(
-            group: String(decoding: time.utf8.prefix(letters), as: UTF8.self),
-            currency: currency.code)
-        try groups[key, default: Sums(in: currency)]
-            .add(orders: 1, lines: lines, units: units, minor: order.integer(5))
+        let time = Timestamp(microseconds: row.integer(2)).description
+        let name = String(decoding: time.utf8.prefix(letters), as: UTF8.self)
+        let key = RevenueReport.Key(group: name, currency: currency)
+        try byKey[key, default: Group(in: currency)].sums
+            .add(orders: 1, lines: lines, units: units, minor: minor)
     }
 
-    mutating func beginOrder() { counted.removeAll(keepingCapacity: true) }
-
+    /// A line of the order that was added last.
     mutating func addLine(
         _ sku: String, quantity: Int64, unitPrice: Int64, _ currency: Currency
     ) throws(ReportError) {
-        let key = RevenueReport.Key(group: sku, currency: currency.code)
         let price = quantity.multipliedReportingOverflow(by: unitPrice)
         guard !price.overflow else { throw .overflow(currency) }
-        let isNew = counted.insert(key).inserted
-        try groups[key, default: Sums(in: currency)]
-            .add(orders: isNew ? 1 : 0, lines: 1, units: quantity, minor: price.partialValue)
+        let key = RevenueReport.Key(group: sku, currency: currency)
+        try byKey[key, default: Group(in: currency)]
+            .add(order, units: quantity, minor: price.partialValue)
     }
 }

@@ -51,17 +51,24 @@ package struct RevenueReport: Hashable, Sendable {
     package struct Key: Hashable, Sendable, Comparable {
         /// `2010-12-01`, `2010-12` or a SKU.
         package let group: String
-        package let currency: String
+        package let currency: Currency
 
-        package init(group: String, currency: String) {
+        init(group: String, currency: Currency) {
             self.group = group
             self.currency = currency
         }
 
+        /// What a cursor holds of it.
+        package var fields: [String] { [group, currency.code] }
+
+        /// Reads what `fields` gives; nil for anything else.
+        package init?(_ fields: [String]) {
+            guard fields.count == 2, let currency = Currency(fields[1]) else { return nil }
+            self.init(group: fields[0], currency: currency)
+        }
+
         package static func < (a: Key, b: Key) -> Bool {
-            if a.group.utf8.elementsEqual(b.group.utf8) {
-                return a.currency.utf8.lexicographicallyPrecedes(b.currency.utf8)
-            }
+            if a.group.utf8.elementsEqual(b.group.utf8) { return a.currency.code < b.currency.code }
             return a.group.utf8.lexicographicallyPrecedes(b.group.utf8)
         }
     }

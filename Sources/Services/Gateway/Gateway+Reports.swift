@@ -16,10 +16,7 @@ extension Gateway {
         let period = query.period()
         let limit = query.limit(upTo: Self.maximumRows, otherwise: Self.maximumRows)
         let sealed = [path, group?.rawValue ?? ""] + period.sealed
-        let cursor = query.cursor(cursors, for: sealed) { fields in
-            fields.count == 2
-                ? RevenueReport.Key(group: fields[0], currency: fields[1]) : nil
-        }
+        let cursor = query.cursor(cursors, for: sealed) { RevenueReport.Key($0) }
         try query.check()
         guard let group else { throw RequestError(query.invalid) }
         try whenFresh(exchange) { [query] gateway, headers throws(ReadError) in
@@ -30,9 +27,7 @@ extension Gateway {
                 var headers = headers
                 var next: String?
                 if report.rows.count > limit {
-                    next = rows.last.map {
-                        gateway.cursors.seal([$0.key.group, $0.key.currency], for: sealed)
-                    }
+                    next = rows.last.map { gateway.cursors.seal($0.key.fields, for: sealed) }
                 }
                 if let next { headers.link(next: query.next(path, "cursor", next)) }
                 var json = JSONWriter(reserving: 200 * rows.count)
