@@ -41,6 +41,7 @@ package final class Shop: Sendable {
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
     private let projections: ProjectionRunner
+    private let sidework: Sidework
     private let server: HTTPServer
     /// The port it listens on.
     package var port: UInt16 { server.port }
@@ -78,7 +79,8 @@ package final class Shop: Sendable {
             settings: settingsOf(DeliveriesCore.log), makeCore: { DeliveriesCore() },
             broker: broker, feeds: wiring.feeds, handler: CarrierCalls(carrier: BuiltInCarrier()),
             runtime: runtime, notice: notice)
-        let mails = try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
+        let mails = CountedMailer(
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
@@ -91,9 +93,19 @@ package final class Shop: Sendable {
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
         let boards = [orders.board, payments.board, deliveries.board, notifications.board]
+        let statistics = HTTPServerStatistics()
+        let observatory = Observatory(
+            services: [
+                .init(orders), .init(payments), .init(deliveries), .init(notifications),
+            ], checkouts: OrdersCore.log, broker: broker, projections: projections,
+            freshness: freshness, mails: mails, statistics: statistics, runtime: runtime,
+            startedAt: runtime.now())
+        let sidework = Sidework()
+        self.sidework = sidework
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
@@ -110,8 +122,9 @@ package final class Shop: Sendable {
             let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                handler: { router.handle($0, $1) })
+                statistics: statistics, handler: { router.handle($0, $1) })
         } catch {
+            sidework.stop()
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
         }
@@ -123,6 +136,7 @@ package final class Shop: Sendable {
     /// Finishes what was begun, and closes all files cleanly.
     package func stop() {
         server.stop(within: .seconds(5))
+        sidework.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
     }
 
