@@ -18,7 +18,8 @@ package struct LogStatus: Sendable {
 
     package init(
         epoch: Epoch, head: Position, leaf: Digest, treeSize: Int64, treeRoot: Digest,
-        asOf: Timestamp, upSince: Timestamp, read: [String: Position], readAsOf: [String: Timestamp],
+        asOf: Timestamp, upSince: Timestamp, read: [String: Position],
+        readAsOf: [String: Timestamp],
         haltReason: String?
     ) {
         self.epoch = epoch

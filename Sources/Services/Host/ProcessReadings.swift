@@ -24,7 +24,8 @@ extension ShopReadings.Process {
             residentBytes: pages * Int64(sysconf(Int32(_SC_PAGESIZE))), virtualBytes: virtual,
             cpuSeconds: Double(user + system) / ticks,
             // One of them was open to list them.
-            openFiles: Int64(max(0, files.count - 1)), maximumFiles: Int64(clamping: limit.rlim_cur),
+            openFiles: Int64(max(0, files.count - 1)),
+            maximumFiles: Int64(clamping: limit.rlim_cur),
             startTime: Double(booted) + Double(started) / ticks)
     }
 
