@@ -162,14 +162,12 @@ import Testing
             ("service=orders&after=9223372036854775808", "after"),
             ("service=orders&limit=0", "limit"), ("service=orders&limit=1001", "limit"),
             ("service=orders&limit=%2B5", "limit"), ("service=orders&from=1", "from"),
-            ("service=orders&%00x=1", nil),
-        ] as [(String, String?)])
+        ] as [(String, String)])
     func `a wrong query is refused with the parameter that is wrong`(
-        query: String, parameter: String?
+        query: String, parameter: String
     ) throws {
         let answer = try rig(try Written()).get("/v1/events?\(query)")
         #expect(answer.status == 400)
-        guard let parameter else { return }
         #expect(answer.code == "invalid-query")
         let errors = try answer.json["errors"]?.array ?? []
         #expect(errors.map { $0["parameter"]?.string } == [parameter])

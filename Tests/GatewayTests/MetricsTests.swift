@@ -107,9 +107,8 @@ import Testing
         _ = try rig.post("/v1/orders", goodOrder)
         let samples = try scrape(rig)
         func count(_ method: String, _ route: String, _ code: String) -> Double? {
-            samples[
-                "kassa_http_requests_total{method=\"\(method)\",route=\"\(route)\",code=\"\(code)\"}"
-            ]
+            let labels = "method=\"\(method)\",route=\"\(route)\",code=\"\(code)\""
+            return samples["kassa_http_requests_total{\(labels)}"]
         }
         #expect(count("GET", "/v1/orders/{id}", "200") == 3)
         #expect(count("GET", "/v1/orders/{id}", "404") == 20)

@@ -5,8 +5,9 @@ package import Projections
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
 ///
-/// It starts no threads and opens no sockets; what reads files it has its host do aside. Reads that wait are let go by the projection, and by
-/// whoever calls `Freshness.expire` several times a second.
+/// It starts no threads and opens no sockets; what reads files it has its host do aside. Reads that
+/// wait are let go by the projection, and by whoever calls `Freshness.expire` several times a
+/// second.
 package final class Gateway: Sendable {
     let runtime: any Runtime
     let readStore: ReadStore

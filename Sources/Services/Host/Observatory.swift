@@ -3,6 +3,7 @@ import EventStore
 import Gateway
 import HTTP
 import Messaging
+import Orders
 import Projections
 
 /// Where all that can be measured of a running shop is read off. Nothing here waits for a writer:
@@ -19,15 +20,14 @@ struct Observatory: Sendable {
     }
 
     let services: [Service]
-    /// Whose open timers are counted as open checkouts.
-    let checkouts: LogName
     let broker: SegmentBroker
     let projections: ProjectionRunner
     let freshness: Freshness
     let mails: CountedMailer
-    let statistics: HTTPServerStatistics
     let runtime: any Runtime
     let startedAt: Timestamp
+    /// The server's to count in.
+    let statistics = HTTPServerStatistics()
 
     @Sendable func readings() -> ShopReadings {
         var readings = ShopReadings()
@@ -38,7 +38,7 @@ struct Observatory: Sendable {
             // A file that cannot be read now leaves its numbers out.
             let queries = try? LogReader(path: service.path).queries
             readings.services.append(reading(of: service, queries))
-            if service.log == checkouts {
+            if service.log == OrdersCore.log {
                 let open = try? queries?.countTimers(prefix: "checkout-")
                 readings.openCheckouts = open.map { Int64($0) }
             }

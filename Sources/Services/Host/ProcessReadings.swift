@@ -5,7 +5,7 @@ import Glibc
 extension ShopReadings.Process {
     /// What `/proc` says of this process now; nil where there is no `/proc`.
     static func read() -> ShopReadings.Process? {
-        // The name, in brackets, may hold anything; the fields are counted from behind it (proc(5)).
+        // The name, in brackets, may hold anything: fields are counted from behind it (proc(5)).
         guard let text = text("/proc/self/stat"), let end = text.lastIndex(of: ")"),
             let files = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"),
             let booted = booted()

@@ -41,7 +41,7 @@ package final class Shop: Sendable {
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
     private let projections: ProjectionRunner
-    private let sidework: Sidework
+    private let sidework = Sidework()
     private let server: HTTPServer
     /// The port it listens on.
     package var port: UInt16 { server.port }
@@ -93,15 +93,10 @@ package final class Shop: Sendable {
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
         let boards = [orders.board, payments.board, deliveries.board, notifications.board]
-        let statistics = HTTPServerStatistics()
         let observatory = Observatory(
-            services: [
-                .init(orders), .init(payments), .init(deliveries), .init(notifications),
-            ], checkouts: OrdersCore.log, broker: broker, projections: projections,
-            freshness: freshness, mails: mails, statistics: statistics, runtime: runtime,
-            startedAt: runtime.now())
-        let sidework = Sidework()
-        self.sidework = sidework
+            services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
+            broker: broker, projections: projections, freshness: freshness, mails: mails,
+            runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
@@ -122,7 +117,7 @@ package final class Shop: Sendable {
             let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                statistics: statistics, handler: { router.handle($0, $1) })
+                statistics: observatory.statistics, handler: { router.handle($0, $1) })
         } catch {
             sidework.stop()
             Self.stop(orders, payments, deliveries, notifications, projections)

@@ -20,6 +20,9 @@ final class Sidework: Sendable {
         worker = Mutex(Worker("gateway-files") { Self.run(state) })
     }
 
+    /// Its thread holds the state alone, and ends by itself.
+    deinit { askToStop() }
+
     private static func run(_ state: Monitor<State>) {
         while true {
             let next = state.wait(until: .now() + .seconds(3600)) {
@@ -47,13 +50,17 @@ final class Sidework: Sendable {
 
     /// Finishes what is under way, and drops what waits.
     func stop() {
-        state.withLock { $0.isStopping = true }
-        state.wakeAll()
+        askToStop()
         let own = worker.withLock { worker in
             defer { worker = nil }
             return worker
         }
         own?.join()
         state.withLock { $0.waiting = [] }
+    }
+
+    private func askToStop() {
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
     }
 }

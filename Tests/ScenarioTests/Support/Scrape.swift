@@ -56,12 +56,13 @@ final class Prometheus {
         // Somebody may take the free port before it does: then another.
         for _ in 0..<5 {
             let port = try Self.freePort()
-            let child = try Child(
+            let started = try? Child(
                 [
                     "prometheus", "--config.file=\(folder.path)/prometheus.yml",
                     "--storage.tsdb.path=\(folder.path)/data",
                     "--web.listen-address=127.0.0.1:\(port)",
                 ], output: "\(folder.path)/prometheus")
+            guard let child = started else { break }
             let client = HTTPClient(port: port)
             let isReady = try eventually("Prometheus is ready or gone", within: 60) {
                 if child.exitCode != nil { return false }

@@ -1,5 +1,5 @@
-/// Writes metrics in Prometheus' text format, version 0.0.4: families one after the other, each with
-/// its help, its type and its samples.
+/// Writes metrics in Prometheus' text format, version 0.0.4: families one after the other, each
+/// with its help, its type and its samples.
 ///
 /// Names of families and labels come from the code; labels' values may be any text.
 package struct MetricsText: Sendable {
