@@ -53,6 +53,11 @@ struct Observatory: Sendable {
         return readings
     }
 
+    /// Why a log writes no more; nil where all do.
+    @Sendable func haltReason() -> String? {
+        services.lazy.compactMap { $0.board.status?.haltReason }.first
+    }
+
     private func reading(of service: Service, _ queries: LogQueries?) -> ShopReadings.Service {
         let status = service.board.status
         let calls = try? queries?.countEffects()

@@ -104,7 +104,6 @@ package final class Shop: Sendable {
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
-        let boards = [orders.board, payments.board, deliveries.board, notifications.board]
         let observatory = Observatory(
             services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
             broker: broker, projections: projections, freshness: freshness, mails: mails,
@@ -115,7 +114,7 @@ package final class Shop: Sendable {
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
-                haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
+                haltReason: observatory.haltReason
             ).readiness)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
@@ -131,7 +130,6 @@ package final class Shop: Sendable {
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
                 statistics: observatory.statistics, handler: { router.handle($0, $1) })
         } catch {
-            sidework.stop()
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
         }
