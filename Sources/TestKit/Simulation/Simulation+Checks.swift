@@ -235,7 +235,7 @@ extension Simulation {
             }
         }
         guard fresh == live else { throw violated("availability differs from a fresh fold") }
-        // A receipt whose commit is of unknown outcome may be there; one that was acknowledged must.
+        // A receipt whose commit is of unknown outcome may be there; an acknowledged one must.
         for name in noted.sorted() where references[name] == nil {
             throw violated("the receipt \(name) was acknowledged, and is not there")
         }
