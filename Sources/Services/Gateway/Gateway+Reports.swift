@@ -19,36 +19,34 @@ extension Gateway {
         let cursor = query.cursor(cursors, for: sealed) { RevenueReport.Key($0) }
         try query.check()
         guard let group else { throw RequestError(query.invalid) }
-        try whenFresh(exchange) { [query] gateway, headers throws(ReadError) in
-            try exchange.report { () throws(ReportError) in
-                let report = try gateway.readStore.revenue(
-                    by: group, in: period, limit: limit + 1, after: cursor)
-                let rows = report.rows.prefix(limit)
-                var headers = headers
-                var next: String?
-                if report.rows.count > limit {
-                    next = rows.last.map { gateway.cursors.seal($0.key.fields, for: sealed) }
+        try report(exchange) { [query] gateway, headers throws(ReportError) in
+            let report = try gateway.readStore.revenue(
+                by: group, in: period, limit: limit + 1, after: cursor)
+            let rows = report.rows.prefix(limit)
+            var headers = headers
+            var next: String?
+            if report.rows.count > limit {
+                next = rows.last.map { gateway.cursors.seal($0.key.fields, for: sealed) }
+            }
+            if let next { headers.link(next: query.next(path, "cursor", next)) }
+            var json = JSONWriter(reserving: 200 * rows.count)
+            json.object { json in
+                json.member("by", group.rawValue)
+                if let from = period.from { json.member("from", from.description) }
+                if let to = period.to { json.member("to", to.description) }
+                json.member("rows") { json in
+                    json.array { json in for row in rows { row.show(group, in: &json) } }
                 }
-                if let next { headers.link(next: query.next(path, "cursor", next)) }
-                var json = JSONWriter(reserving: 200 * rows.count)
-                json.object { json in
-                    json.member("by", group.rawValue)
-                    if let from = period.from { json.member("from", from.description) }
-                    if let to = period.to { json.member("to", to.description) }
-                    json.member("rows") { json in
-                        json.array { json in for row in rows { row.show(group, in: &json) } }
-                    }
-                    json.member("totals") { json in
-                        json.array { json in
-                            for sums in report.totals {
-                                json.object { json in sums.show(in: &json) }
-                            }
+                json.member("totals") { json in
+                    json.array { json in
+                        for sums in report.totals {
+                            json.object { json in sums.show(in: &json) }
                         }
                     }
-                    if let next { json.member("next", next) }
                 }
-                exchange.respond(200, headers: headers, json: json)
+                if let next { json.member("next", next) }
             }
+            exchange.respond(200, headers: headers, json: json)
         }
     }
 
@@ -57,31 +55,39 @@ extension Gateway {
         let group: OrderGroup? = query.choice("by", isRequired: true)
         try query.check()
         guard let group else { throw RequestError(query.invalid) }
-        try whenFresh(exchange) { gateway, headers throws(ReadError) in
-            try exchange.report { () throws(ReportError) in
-                let report = try gateway.readStore.ordersByStatus()
-                var json = JSONWriter(reserving: 2000)
-                json.object { json in
-                    json.member("by", group.rawValue)
-                    json.member("rows") { json in
-                        json.array { json in for row in report.rows { row.show(in: &json) } }
-                    }
+        try report(exchange) { gateway, headers throws(ReportError) in
+            let report = try gateway.readStore.ordersByStatus()
+            var json = JSONWriter(reserving: 2000)
+            json.object { json in
+                json.member("by", group.rawValue)
+                json.member("rows") { json in
+                    json.array { json in for row in report.rows { row.show(in: &json) } }
                 }
-                exchange.respond(200, headers: headers, json: json)
             }
+            exchange.respond(200, headers: headers, json: json)
         }
     }
-}
 
-extension Exchange {
-    /// Answers with a report, or says that its sums are too large.
-    fileprivate func report(_ body: () throws(ReportError) -> Void) throws(ReadError) {
-        do throws(ReportError) {
-            try body()
-        } catch {
-            switch error {
-            case .unreadable(let error): throw error
-            case .overflow: fail(Problem(422, "report-overflow", "There is no report: \(error)."))
+    private typealias Report =
+        @Sendable (Gateway, HTTPHeaders) throws(ReportError) -> Void
+
+    /// Answers with a report, or says that its sums are too large. It reads all orders of a period,
+    /// on another thread than the server's own.
+    private func report(_ exchange: Exchange, _ body: @escaping Report) throws(RequestError) {
+        try whenFresh(exchange) { gateway, headers throws(ReadError) in
+            gateway.later(exchange) { gateway in
+                do throws(ReportError) {
+                    try body(gateway, headers)
+                } catch {
+                    switch error {
+                    case .unreadable(let error):
+                        exchange.fail(
+                            .unavailable("read-store-unavailable", error.description))
+                    case .overflow:
+                        exchange.fail(
+                            Problem(422, "report-overflow", "There is no report: \(error)."))
+                    }
+                }
             }
         }
     }
