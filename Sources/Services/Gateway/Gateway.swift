@@ -12,13 +12,15 @@ package final class Gateway: Sendable {
     let freshness: Freshness
     let orders: any OrdersClient
     let stock: any StockClient
+    let projections: any ProjectionsClient
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
 
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, readLimit: Duration = .seconds(2),
+        orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
+        readLimit: Duration = .seconds(2),
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
@@ -26,6 +28,7 @@ package final class Gateway: Sendable {
         self.freshness = freshness
         self.orders = orders
         self.stock = stock
+        self.projections = projections
         self.readLimit = readLimit
         self.readiness = readiness
     }
@@ -60,6 +63,7 @@ package final class Gateway: Sendable {
         add(.get, "/readyz", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showReadiness(exchange)
         }
+        addProjectionRoutes(to: &router)
         return router
     }
 
@@ -80,7 +84,7 @@ package final class Gateway: Sendable {
         return name.isEmpty ? "error" : String(decoding: name, as: UTF8.self)
     }
 
-    private func add(
+    func add(
         _ method: HTTPMethod, _ pattern: String, to router: inout Router,
         _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
     ) {

@@ -178,15 +178,14 @@ package struct Audit: Sendable {
         guard FileManager.default.fileExists(atPath: path) else {
             return find("read store", "there is none; the next shopctl up builds it anew")
         }
-        let live = try ReadStore(path: path)
-        if let why = try live.storedStaleReason() { find("read store", "it is stale: \(why)") }
         let comparison: Comparison
         do throws(ComparisonError) {
-            comparison = try Comparison(live: live, freshPath: scratch, feeds: feeds, seed: 1)
+            comparison = try Comparison(path: path, freshPath: scratch, feeds: feeds, seed: 1)
         } catch {
             // Findings that explain it may be there already: they must be told as well.
             return find("read store", error.description)
         }
+        if let why = comparison.staleReason { find("read store", "it is stale: \(why)") }
         for (table, count) in comparison.rows {
             // The comparison counts the rows of both sides.
             counts.append(("read store", "rows of \(table)", (count + 1) / 2))

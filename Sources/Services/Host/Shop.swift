@@ -86,7 +86,7 @@ package final class Shop: Sendable {
             broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
             runtime: runtime, notice: notice)
         let freshness = Freshness()
-        store = try ReadStore(path: DataFolder.readStore(in: data))
+        store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
@@ -94,6 +94,7 @@ package final class Shop: Sendable {
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            projections: ProjectionsAdapter(runner: projections),
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
