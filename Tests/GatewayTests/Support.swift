@@ -90,6 +90,7 @@ final class FakeServices: OrdersClient, StockClient {
 final class Rig {
     let runtime = ManualRuntime()
     let services = FakeServices()
+    let projections = FakeProjections()
     let freshness = Freshness()
     let engine: ProjectionEngine
     let server: HTTPServer
@@ -109,7 +110,7 @@ final class Rig {
         let ready = ReadinessBox()
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
-            stock: services, readiness: { ready.value })
+            stock: services, projections: projections, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)
