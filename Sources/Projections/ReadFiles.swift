@@ -9,8 +9,8 @@ import SQLite
 /// A file is never renamed over another, as the `-wal` beside it belongs to its name. So a crash
 /// leaves the old store or the new one in use, and never a mixture.
 package struct ReadFiles: Sendable {
-    /// What one file may consist of.
-    private static let suffixes = ["", "-wal", "-shm"]
+    /// What one store may consist of; a file that was only just being created has a `-journal`.
+    private static let suffixes = ["", "-wal", "-shm", "-journal"]
 
     private let folder: String
     /// `read`.
@@ -31,6 +31,14 @@ package struct ReadFiles: Sendable {
 
     /// The file that is being built.
     package var fresh: String { "\(folder)\(name)-new.db" }
+
+    /// The file that will be in use after this one; nothing of its name is there.
+    var next: String {
+        let next = path((numbers.max() ?? 0) + 1)
+        // Of a file that is long gone, and would be taken for a part of the new one.
+        for suffix in Self.suffixes { unlink(next + suffix) }
+        return next
+    }
 
     private func path(_ number: Int64) -> String {
         folder + name + (number == 0 ? "" : "-\(number)") + ".db"
@@ -86,9 +94,7 @@ package struct ReadFiles: Sendable {
             throw SQLiteError(code: 5, message: "it is still open", action: "closing \(fresh)")
         }
         try Self.synchronize(fresh)
-        let next = path((numbers.max() ?? 0) + 1)
-        // Of a file that is long gone, and would be taken for a part of this one.
-        for suffix in Self.suffixes.dropFirst() { unlink(next + suffix) }
+        let next = next
         try fault(.beforeRename)
         guard rename(fresh, next) == 0 else { throw Self.failure("renaming \(fresh)") }
         do throws(SQLiteError) {

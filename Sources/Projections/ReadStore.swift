@@ -41,7 +41,7 @@ package final class ReadStore: Sendable {
     }
 
     /// Creates the file where there is none, drops what another version of the projection made of
-    /// it, and removes what earlier rebuilds have left.
+    /// it, begins a damaged one anew, and removes what earlier rebuilds have left.
     ///
     /// - Parameters:
     ///   - path: of the store's first file; what is in use is found by itself, see `ReadFiles`.
@@ -54,9 +54,8 @@ package final class ReadStore: Sendable {
         self.durability = durability
         self.readers = (0..<max(1, readers)).map { _ in Reader() }
         files.removeOthers()
-        let newest = files.current
-        current = Mutex(newest)
-        _ = try ReadSchema.open(newest, durability)
+        current = Mutex(files.current)
+        _ = try openWriter()
     }
 
     /// From now on reads begin on that file, which must have seen all that the other has.
@@ -73,8 +72,20 @@ package final class ReadStore: Sendable {
         files.removeOthers()
     }
 
-    /// The one connection that writes.
-    func openWriter() throws(SQLiteError) -> Connection { try ReadSchema.open(path, durability) }
+    /// The one connection that writes; a damaged file is begun anew.
+    func openWriter() throws(SQLiteError) -> Connection {
+        do throws(SQLiteError) {
+            return try ReadSchema.open(path, durability)
+        } catch {
+            guard error.isCorrupt else { throw error }
+            // Under another name, as readers may still have the damaged one open.
+            let next = files.next
+            let connection = try ReadSchema.open(next, durability)
+            turn(to: next)
+            removeOlder()
+            return connection
+        }
+    }
 
     /// Runs `body` in one transaction, on a free connection where there is one.
     func read<Value: Sendable>(

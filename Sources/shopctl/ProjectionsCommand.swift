@@ -71,7 +71,8 @@ enum ProjectionsCommand {
                 throw CommandFailure("the shop went away while it rebuilt \(name): \(error)")
             }
             guard let rebuild = now["rebuild"] else {
-                if now["lastRebuild"]?["finishedAt"]?.string != last { return now }
+                let ended = now["lastRebuild"]?["finishedAt"]?.string
+                if ended != nil, ended != last { return now }
                 throw CommandFailure("the shop was started anew before \(name) was rebuilt")
             }
             let (events, total) = (rebuild["events"]?.integer ?? 0, rebuild["of"]?.integer ?? 0)

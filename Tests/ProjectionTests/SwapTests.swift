@@ -1,3 +1,4 @@
+import Domain
 import EventSourcing
 import EventStore
 import Foundation
@@ -118,7 +119,8 @@ import Testing
         ]
         let leftovers = [
             "live.db", "live.db-wal", "live.db-shm", "live-2.db", "live-9.db-shm",
-            "live-11.db-wal", "live-new.db", "live-new.db-wal",
+            "live-11.db-wal", "live-new.db", "live-new.db-wal", "live-new.db-journal",
+            "live-3.db-journal",
         ]
         for name in others + leftovers + ["live-10.db"] {
             #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: Data()))
@@ -128,5 +130,31 @@ import Testing
         let left = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(
             Set(left.filter { !$0.hasPrefix("live-10.db") }) == Set(others), "\(left.sorted())")
+    }
+
+    @Test func `a damaged file is begun anew under another name, and nobody reads the old one`()
+        throws
+    {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let shop = try Shop(orders: 5)
+        let store = try ReadStore(path: "\(folder)/live.db")
+        let id = try #require(OrderID("order-0"))
+        do {
+            let engine = try ProjectionEngine(
+                store: store, sources: shop.logs.map(\.source), notice: { _ in })
+            try shuffle(shop, into: engine, seed: 1)
+            #expect(try store.order(id) != nil)
+        }
+        try Data(repeating: 0x5A, count: 50_000).write(to: URL(fileURLWithPath: store.path))
+        let engine = try ProjectionEngine(
+            store: store, sources: shop.logs.map(\.source), notice: { _ in })
+        #expect(store.path == "\(folder)/live-1.db")
+        #expect(try store.order(id) == nil)
+        #expect(engine.checkpoint(of: shop.orders.source) == .start)
+        try shuffle(shop, into: engine, seed: 2)
+        #expect(try store.order(id) != nil)
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(left.allSatisfy { $0.hasPrefix("live-1.db") }, "\(left)")
     }
 }
