@@ -82,7 +82,12 @@ enum ReadSchema {
         -> Connection
     {
         let connection = try Connection(path: path, mode: .writer, durability: durability)
-        guard try connection.integer("PRAGMA user_version") != version else { return connection }
+        guard try connection.integer("PRAGMA user_version") != version else {
+            // What no projection can begin without; damage shows here.
+            _ = try connection.texts("SELECT targets FROM projection")
+            _ = try CheckpointTable(connection).all()
+            return connection
+        }
         try connection.execute("BEGIN IMMEDIATE")
         let known = try connection.texts(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
