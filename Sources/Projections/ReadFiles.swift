@@ -65,13 +65,23 @@ package struct ReadFiles: Sendable {
         return number
     }
 
-    /// Removes what is neither in use nor belongs to what is.
-    package func removeOthers() {
+    /// Removes what is neither in use nor belongs to what is; nobody else may be at work.
+    func removeOthers() {
         removeFresh()
         let current = numbers.max() ?? 0
+        remove { $0 != current }
+    }
+
+    /// Removes what came before the file in use.
+    func removeOlder() {
+        let current = numbers.max() ?? 0
+        remove { $0 < current }
+    }
+
+    private func remove(where isOver: (Int64) -> Bool) {
         for entry in entries {
             for suffix in Self.suffixes {
-                if let number = number(entry, suffix: suffix), number != current {
+                if let number = number(entry, suffix: suffix), isOver(number) {
                     unlink(folder + entry)
                 }
             }

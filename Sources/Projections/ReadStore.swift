@@ -69,7 +69,7 @@ package final class ReadStore: Sendable {
                 if let known = open, known.path != path { open = nil }
             }
         }
-        files.removeOthers()
+        files.removeOlder()
     }
 
     /// The one connection that writes; a damaged file is begun anew.
