@@ -98,7 +98,15 @@ final class Rig {
     private let directory: String
     private var heads: [String: Int64] = [:]
 
-    init() throws {
+    /// - Parameter aside: in the server's thread, unless a test says otherwise.
+    init(
+        feeds: [LogName: any Feed] = [:],
+        readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
+        aside: @escaping Gateway.Aside = { work in
+            work()
+            return true
+        }
+    ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
         directory = String(cString: made)
@@ -110,7 +118,8 @@ final class Rig {
         let ready = ReadinessBox()
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
-            stock: services, projections: projections, readiness: { ready.value })
+            stock: services, projections: projections, feeds: feeds, readings: readings,
+            aside: aside, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

@@ -1,11 +1,13 @@
 package import EventSourcing
 package import HTTP
+package import Messaging
 package import Projections
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
 ///
-/// It starts no threads and opens no sockets. Reads that wait are let go by the projection, and by
-/// whoever calls `Freshness.expire` several times a second.
+/// It starts no threads and opens no sockets; what reads files it has its host do aside. Reads that
+/// wait are let go by the projection, and by whoever calls `Freshness.expire` several times a
+/// second.
 package final class Gateway: Sendable {
     let runtime: any Runtime
     let readStore: ReadStore
@@ -16,12 +18,23 @@ package final class Gateway: Sendable {
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
+    let feeds: [LogName: any Feed]
+    let readings: @Sendable () -> ShopReadings
+    let aside: Aside
+    let meter = RequestMeter()
 
+    /// Does work later, on another thread; false where too much waits already.
+    package typealias Aside = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
+    /// - Parameters:
+    ///   - feeds: of each service whose events are shown.
+    ///   - readings: what there is to measure; called by `aside`.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
         orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
         readLimit: Duration = .seconds(2),
-        readiness: @escaping @Sendable () -> Readiness
+        feeds: [LogName: any Feed], readings: @escaping @Sendable () -> ShopReadings,
+        aside: @escaping Aside, readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
         self.readStore = readStore
@@ -30,12 +43,15 @@ package final class Gateway: Sendable {
         self.stock = stock
         self.projections = projections
         self.readLimit = readLimit
+        self.feeds = feeds
+        self.readings = readings
+        self.aside = aside
         self.readiness = readiness
     }
 
     /// All routes; give its `handle` and `renderError` to the server.
     package var router: Router {
-        var router = Router(renderError: renderError)
+        var router = Router(renderError: renderError, observe: meter.watch)
         add(.post, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.placeOrder(exchange)
         }
@@ -56,6 +72,12 @@ package final class Gateway: Sendable {
         }
         add(.get, "/v1/stock/{sku}", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.showStock(exchange)
+        }
+        add(.get, "/v1/events", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showEvents(exchange)
+        }
+        add(.get, "/metrics", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showMetrics(exchange)
         }
         add(.get, "/livez", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showLiveness(exchange)

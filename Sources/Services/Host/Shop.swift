@@ -18,6 +18,13 @@ package final class Shop: Sendable {
         package var address = "127.0.0.1"
         /// 0 takes a free one.
         package var port: UInt16 = 8080
+        /// How long a customer has to pay; nil for the usual time.
+        package var payWithin: Duration?
+        /// How long stock stays reserved for an order that is not packed.
+        package var holdFor = Duration.seconds(86_400)
+        /// How long the built-in carrier has a parcel on the way, and then before the door.
+        package var inTransit = Duration.zero
+        package var outForDelivery = Duration.zero
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -41,6 +48,7 @@ package final class Shop: Sendable {
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
     private let projections: ProjectionRunner
+    private let sidework = Sidework()
     private let server: HTTPServer
     /// The port it listens on.
     package var port: UInt16 { server.port }
@@ -63,11 +71,15 @@ package final class Shop: Sendable {
             folder: "\(data)/broker", runtime: runtime, notices: notice)
         try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
         let wiring = Wiring(data: data)
+        let carrier = BuiltInCarrier(
+            times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
+            runtime: runtime)
         func settingsOf(_ log: LogName) -> ServiceSettings {
             ServiceSettings(path: DataFolder.log(log.value, in: data))
         }
         orders = ServiceRunner(
-            settings: settingsOf(OrdersCore.log), makeCore: { OrdersCore(runtime: runtime) },
+            settings: settingsOf(OrdersCore.log),
+            makeCore: { OrdersCore(runtime: runtime, payWithin: settings.payWithin) },
             broker: broker, feeds: wiring.feeds, handler: NoCalls(), runtime: runtime,
             notice: notice)
         payments = ServiceRunner(
@@ -75,10 +87,12 @@ package final class Shop: Sendable {
             feeds: wiring.feeds, handler: PaymentCalls(provider: BuiltInPaymentProvider()),
             runtime: runtime, notice: notice)
         deliveries = ServiceRunner(
-            settings: settingsOf(DeliveriesCore.log), makeCore: { DeliveriesCore() },
-            broker: broker, feeds: wiring.feeds, handler: CarrierCalls(carrier: BuiltInCarrier()),
-            runtime: runtime, notice: notice)
-        let mails = try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
+            settings: settingsOf(DeliveriesCore.log),
+            makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
+            feeds: wiring.feeds,
+            handler: CarrierCalls(carrier: carrier), runtime: runtime, notice: notice)
+        let mails = CountedMailer(
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
@@ -90,14 +104,18 @@ package final class Shop: Sendable {
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
-        let boards = [orders.board, payments.board, deliveries.board, notifications.board]
+        let observatory = Observatory(
+            services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
+            broker: broker, projections: projections, freshness: freshness, mails: mails,
+            runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
             projections: ProjectionsAdapter(runner: projections),
+            feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
-                haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
+                haltReason: observatory.haltReason
             ).readiness)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
@@ -111,7 +129,7 @@ package final class Shop: Sendable {
             let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                handler: { router.handle($0, $1) })
+                statistics: observatory.statistics, handler: { router.handle($0, $1) })
         } catch {
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
@@ -124,6 +142,7 @@ package final class Shop: Sendable {
     /// Finishes what was begun, and closes all files cleanly.
     package func stop() {
         server.stop(within: .seconds(5))
+        sidework.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
     }
 
