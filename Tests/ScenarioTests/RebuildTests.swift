@@ -136,7 +136,7 @@ import Testing
         let url = ["--url", shop.url]
         let list = try Shopctl.run([Shopctl.path, "projections", "list"] + url)
         #expect(list.code == 0 && list.output.contains("orders  version"), "\(list)")
-        #expect(list.output.contains("  live, 0."), "\(list)")
+        #expect(list.output.contains("  live, "), "\(list)")
         for log in ["orders", "payments", "deliveries", "notifications"] {
             #expect(list.output.contains("\(log)/facts"), "\(list)")
         }

@@ -67,8 +67,7 @@ package final class Shop: Sendable {
     private init(_ settings: Settings) throws {
         let (data, notice, runtime) = (settings.data, settings.notice, runtime)
         folder = try DataFolder(path: data)
-        let broker = try SegmentBroker(
-            folder: "\(data)/broker", runtime: runtime, notices: notice)
+        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
         try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
         let wiring = Wiring(data: data)
         let carrier = BuiltInCarrier(
