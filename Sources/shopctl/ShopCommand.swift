@@ -13,7 +13,8 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
-            ReplayCommand.command, EpochCommand.command, BenchCommand.command,
+            ReplayCommand.command, ProjectionsCommand.command, EpochCommand.command,
+            BenchCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -25,6 +26,7 @@ enum ShopCommand {
             case "stock": try StockCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
+            case "projections": try ProjectionsCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
             case "bench": try BenchCommand.run(invocation)
             default: throw CommandFailure("no such command; see shopctl --help")
