@@ -61,7 +61,8 @@ let package = Package(
             ]),
         .executableTarget(
             name: "shopctl", dependencies: [
-                "Arguments", "Import", "Host", "HTTP", "EventStore", "EventSourcing",
+                "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
+                "EventSourcing",
             ],
             swiftSettings: settings),
         target(

@@ -13,7 +13,8 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
-            ReplayCommand.command, EpochCommand.command, BenchCommand.command,
+            ReplayCommand.command, EpochCommand.command, ImportCommand.command,
+            BenchCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -26,6 +27,7 @@ enum ShopCommand {
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
+            case "import": return try ImportCommand.run(invocation)
             case "bench": try BenchCommand.run(invocation)
             default: throw CommandFailure("no such command; see shopctl --help")
             }

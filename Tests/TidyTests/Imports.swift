@@ -22,7 +22,10 @@ enum Layout {
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
                 "Projections",
             ]),
-            "shopctl": ["Arguments", "Import", "Host", "HTTP", "EventStore", "EventSourcing"],
+            "shopctl": [
+                "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
+                "EventSourcing",
+            ],
         ]
         for service in services { table[service] = Set(serviceImports) }
         table["TestKit"] = Set(table.keys).union(["CPlatform", "CSQLite", "Testing"])
