@@ -42,7 +42,7 @@ struct ImportReport {
             ("sold", "\(tally.lines) lines, \(tally.units) units, \(amount)"),
         ]
         if plan.leftOut > 0 { rows[0].1 += ", and \(plan.leftOut) more are beyond the limit" }
-        if tally.received == 0 { rows[1].1 += ", there already" }
+        if tally.receivedBefore > 0 { rows[1].1 += ", \(tally.receivedBefore) there already" }
         if tally.refused > 0 { rows[2].1 += ", \(Terminal.red("\(tally.refused) refused"))" }
         for (reason, lines) in skipped { rows.append(("not sold", "\(lines) lines: \(reason)")) }
         for (status, count) in tally.statuses.sorted(by: { $0.key < $1.key }) {
