@@ -63,7 +63,7 @@ public struct SagaStep<Context: Sendable, Request: Sendable>: Sendable {
     /// at once.
     public let participant: LogName?
     /// How long the participant may be known alive, with the request read, and not have answered.
-    public let deadline: Duration
+    public let deadline: @Sendable (Context) -> Duration
     public let request: @Sendable (Context) -> Request
     /// Nil for a step that leaves nothing to take back.
     public let undo: (@Sendable (Context) -> Request)?
@@ -71,7 +71,8 @@ public struct SagaStep<Context: Sendable, Request: Sendable>: Sendable {
     public let isPivot: Bool
 
     public init(
-        _ name: String, of participant: LogName?, within deadline: Duration, isPivot: Bool = false,
+        _ name: String, of participant: LogName?,
+        within deadline: @escaping @Sendable (Context) -> Duration, isPivot: Bool = false,
         request: @escaping @Sendable (Context) -> Request,
         undo: (@Sendable (Context) -> Request)? = nil
     ) {
@@ -81,6 +82,16 @@ public struct SagaStep<Context: Sendable, Request: Sendable>: Sendable {
         self.isPivot = isPivot
         self.request = request
         self.undo = undo
+    }
+
+    public init(
+        _ name: String, of participant: LogName?, within deadline: Duration, isPivot: Bool = false,
+        request: @escaping @Sendable (Context) -> Request,
+        undo: (@Sendable (Context) -> Request)? = nil
+    ) {
+        self.init(
+            name, of: participant, within: { _ in deadline }, isPivot: isPivot, request: request,
+            undo: undo)
     }
 }
 

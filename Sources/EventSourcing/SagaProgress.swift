@@ -66,6 +66,9 @@ public struct SagaProgress<Definition: Saga>: Sendable {
         pending.flatMap { pending in steps.first { $0.name == pending.step } }
     }
 
+    /// How long the pending step's participant may take; nil where nothing is pending.
+    public var deadline: Duration? { context.flatMap { current?.deadline($0) } }
+
     public func decide(_ command: Command) throws(Rejection) -> [Event] {
         switch command {
         case .start(let id, let context):

@@ -34,13 +34,17 @@ package struct Effect: Hashable, Sendable {
 }
 
 extension Transaction {
-    /// Asks for a call; one that is asked for already under that key stays as it is.
+    /// Asks for a call. One that is asked for already under that key stays as it is, unless it
+    /// becomes one of another kind: then that is due, counted from its first attempt.
     package func request(_ effect: Effect) throws(StoreError) {
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 """
-                INSERT OR IGNORE INTO effects(key, kind, stream, data, metadata, attempts, due)
+                INSERT INTO effects(key, kind, stream, data, metadata, attempts, due)
                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                ON CONFLICT(key) DO UPDATE SET
+                    kind = excluded.kind, data = excluded.data, attempts = 0, due = excluded.due
+                WHERE kind <> excluded.kind
                 """)
             try statement.bind(1, effect.key)
             try statement.bind(2, effect.kind)

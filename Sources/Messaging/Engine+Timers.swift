@@ -10,7 +10,7 @@ extension Engine {
     func fireTimers(in transaction: Transaction) throws(StoreError) {
         let own = try log.timers(awaiting: nil, dueBy: transaction.now, limit: Self.timerLimit)
         for timer in own { try fire(timer, in: transaction) }
-        for source in Core.sources where source.channel == Publication.facts {
+        for source in Core.sources {
             let name = source.log.value
             let checkpoint = checkpoint(of: source)
             // What the source recorded until it was due has been read: its silence is an answer.

@@ -21,7 +21,7 @@ package enum ShownStatus: String, Hashable, Sendable {
                 return
             }
             switch delivery {
-            case .handedOver: self = .shipped
+            case .handedOver, .outForDelivery, .delivered, .lost: self = .shipped
             case .packed, .handingOver, .recallPending: self = .packed
             case .absent, .unpacked, .recalled:
                 self = order == .confirmed ? .confirmed : .placed

@@ -11,6 +11,15 @@ enum UpCommand {
             ShopCommand.data,
             .value("port", "PORT", "where to listen; 0 takes a free one", default: "8080"),
             .value("address", "ADDRESS", "the address to listen on", default: "127.0.0.1"),
+            .value("pay-within", "SECONDS", "how long a customer has to pay", default: "120"),
+            .value(
+                "hold-for", "SECONDS", "how long stock is held for an order that is not packed",
+                default: "86400"),
+            .value(
+                "in-transit", "SECONDS", "how long the built-in carrier has a parcel on the way",
+                default: "0"),
+            .value(
+                "out-for-delivery", "SECONDS", "how long it then takes to the door", default: "0"),
             ShopCommand.json,
         ],
         example: "shopctl up --data .kassa --port 8080")
@@ -26,6 +35,10 @@ enum UpCommand {
         var settings = Shop.Settings(data: try invocation.text("data"))
         settings.port = UInt16(try invocation.integer("port", in: 0...65535))
         settings.address = try invocation.text("address")
+        settings.payWithin = try invocation.seconds("pay-within", from: 1)
+        settings.holdFor = try invocation.seconds("hold-for", from: 1)
+        settings.inTransit = try invocation.seconds("in-transit", from: 0)
+        settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
@@ -51,5 +64,12 @@ enum UpCommand {
         if !json { print("stopping") }
         shop.stop()
         if !json { print("stopped cleanly") }
+    }
+}
+
+extension Invocation {
+    /// A year at most.
+    fileprivate func seconds(_ name: String, from least: Int) throws(UsageError) -> Duration {
+        .seconds(try integer(name, in: least...31_536_000))
     }
 }

@@ -51,7 +51,7 @@ import Testing
             .when(.outcome(ask("authorize payment"), .done))
             .then(.requested(ask("confirm order"), .confirm))
             .when(.outcome(ask("confirm order"), .done)).then(.requested(ask("pack"), .pack))
-            .when(.outcome(ask("pack"), .done)).then(.requested(ask("hand over"), .handOver))
+            .when(.outcome(ask("pack"), .done)).then(.requested(ask("hand over"), .handOver()))
             .when(.outcome(ask("hand over"), .done))
             .then(.requested(ask("capture payment"), .capture(context.amount)))
             .when(.outcome(ask("capture payment"), .done))
@@ -165,10 +165,31 @@ import Testing
                 "deliveries", "payments", nil, "deliveries", "deliveries", "payments", nil,
             ])
         #expect(steps.filter(\.isPivot).map(\.name) == ["hand over"])
-        #expect(steps[0].deadline == .seconds(30))
-        #expect(steps[1].deadline == .seconds(120))
-        #expect(steps[3].deadline == .seconds(14 * 86_400))
+        #expect(steps[0].deadline(context) == .seconds(30))
+        #expect(steps[1].deadline(context) == .seconds(180))
+        #expect(steps[3].deadline(context) == .seconds(14 * 86_400))
         #expect(Checkout.steps(version: 2).isEmpty)
+    }
+}
+
+extension CheckoutTests {
+    @Test func `what an order says of paying and shipping reaches the participants`() throws {
+        let context = Checkout.Context(
+            order: context.order, lines: context.lines, amount: context.amount, token: "tok_ok",
+            shipping: "ship_flaky", payWithin: .seconds(5))
+        let started = given(
+            CheckoutProgress.self, .started(id: "o-1", version: 1, context),
+            .requested(ask("reserve stock"), .reserve(context.lines)))
+        let paying = try started.when(.outcome(ask("reserve stock"), .done)).then(
+            .requested(
+                ask("authorize payment"),
+                .authorize(amount: context.amount, token: "tok_ok", within: .seconds(5))))
+        #expect(paying.state.deadline == .seconds(65))
+        try paying.when(.outcome(ask("authorize payment"), .done))
+            .then(.requested(ask("confirm order"), .confirm))
+            .when(.outcome(ask("confirm order"), .done)).then(.requested(ask("pack"), .pack))
+            .when(.outcome(ask("pack"), .done))
+            .then(.requested(ask("hand over"), .handOver(shipping: "ship_flaky")))
     }
 }
 

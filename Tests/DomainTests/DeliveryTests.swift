@@ -8,7 +8,10 @@ import Testing
     let unpack = undo("pack")
     let handOver = ask("hand over")
     let recall = undo("hand over")
-    let effect = Delivery.Effect.handOver(key: "o-1/hand over/forward")
+    let effect = Delivery.Effect.handOver(key: "o-1/hand over/forward", shipping: nil)
+
+    let track = Delivery.Effect.track(
+        key: "o-1/hand over/forward/track", tracking: "t", shipping: nil)
 
     var packed: Given<Delivery> { given(Delivery.self, .packed(pack)) }
     var handingOver: Given<Delivery> {
@@ -27,13 +30,61 @@ import Testing
     var recalled: Given<Delivery> { given(Delivery.self, .packed(pack), .recalled(recall)) }
 
     @Test func `a parcel is packed and handed over`() throws {
-        let asked = try given(Delivery.self).when(.pack(pack)).then(.packed(pack))
+        let asked = try given(Delivery.self).when(.pack(pack, from: .made)).then(.packed(pack))
             .when(.handOver(handOver)).then(.handOverRequested(handOver))
         #expect(asked.state.nextEffect == effect)
         let end = try asked.when(.carrierAccepted(tracking: "t"))
             .then(.handedOver(handOver, tracking: "t"))
-        #expect(end.state.nextEffect == nil)
+        #expect(end.state.nextEffect == track)
         #expect(end.state.tracking == "t")
+        let near = try end.when(.carrierReported(.inTransit)).thenNothing()
+            .when(.carrierReported(.outForDelivery)).then(.outForDelivery(tracking: "t"))
+            .when(.carrierReported(.outForDelivery)).thenNothing()
+        #expect(near.state.nextEffect == track)
+        let there = try near.when(.carrierReported(.delivered)).then(.delivered(tracking: "t"))
+            .when(.carrierReported(.lost(reason: "x"))).thenNothing()
+        #expect(there.state.nextEffect == nil)
+    }
+
+    @Test func `a parcel may be lost on the way`() throws {
+        let lost = try handedOver.when(.carrierReported(.lost(reason: "r")))
+            .then(.lost(tracking: "t", reason: "r"))
+            .when(.carrierReported(.delivered)).thenNothing()
+        #expect(lost.state.phase == .lost)
+        #expect(lost.state.nextEffect == nil)
+    }
+
+    @Test func `a parcel on its way, arrived or lost is with the carrier`() throws {
+        for event in [
+            Delivery.Event.outForDelivery(tracking: "t"), .delivered(tracking: "t"),
+            .lost(tracking: "t", reason: "r"),
+        ] {
+            let delivery = given(
+                Delivery.self, .packed(pack), .handOverRequested(handOver),
+                .handedOver(handOver, tracking: "t"), event)
+            try delivery.when(.recall(recall))
+                .then(.answered(recall, .refused("already handed over")))
+            try delivery.when(.unpack(unpack))
+                .then(.answered(unpack, .refused("already handed over")))
+            try delivery.when(.handOver(handOver)).then(.answered(handOver, .done))
+            try delivery.when(.pack(pack, from: .made)).then(.answered(pack, .done))
+        }
+    }
+
+    @Test func `only what is reserved is packed`() throws {
+        for phase in [Reservation.Phase.absent, .refused, .released] {
+            try given(Delivery.self).when(.pack(pack, from: phase))
+                .then(.answered(pack, .refused("nothing is reserved")))
+        }
+        try given(Delivery.self).when(.pack(pack, from: .expired))
+            .then(.answered(pack, .refused("the reservation has expired")))
+    }
+
+    @Test func `the way of shipping reaches the carrier`() throws {
+        let asked = try packed.when(.handOver(handOver, shipping: "s"))
+            .then(.handOverRequested(handOver, shipping: "s"))
+        #expect(
+            asked.state.nextEffect == .handOver(key: "o-1/hand over/forward", shipping: "s"))
     }
 
     @Test func `a refusing carrier leaves the parcel packed`() throws {
@@ -68,10 +119,10 @@ import Testing
 
     @Test func `repeated packing is answered`() throws {
         for delivery in [packed, handingOver, recallPending, handedOver] {
-            try delivery.when(.pack(pack)).then(.answered(pack, .done))
+            try delivery.when(.pack(pack, from: .made)).then(.answered(pack, .done))
         }
-        try unpacked.when(.pack(pack)).then(.answered(pack, .refused("unpacked")))
-        try recalled.when(.pack(pack)).then(.answered(pack, .refused("recalled")))
+        try unpacked.when(.pack(pack, from: .made)).then(.answered(pack, .refused("unpacked")))
+        try recalled.when(.pack(pack, from: .made)).then(.answered(pack, .refused("recalled")))
     }
 
     @Test func `a parcel is unpacked unless it is with the carrier`() throws {
@@ -132,8 +183,38 @@ import Testing
     }
 
     @Test func `the built-in carrier's tracking follows from the key`() {
-        let carrier = BuiltInCarrier()
-        #expect(carrier.handOver(key: "a", attempt: 1) == carrier.handOver(key: "a", attempt: 2))
-        #expect(carrier.handOver(key: "a", attempt: 1) != carrier.handOver(key: "b", attempt: 1))
+        let carrier = BuiltInCarrier(runtime: SimulatedRuntime(seed: 1))
+        func accept(_ key: String, _ attempt: Int) -> CarrierResult {
+            carrier.handOver(key: key, shipping: nil, attempt: attempt)
+        }
+        #expect(accept("a", 1) == accept("a", 2))
+        #expect(accept("a", 1) != accept("b", 1))
+    }
+
+    @Test func `the built-in carrier follows the way of shipping and the time`() {
+        let runtime = SimulatedRuntime(seed: 1)
+        let carrier = BuiltInCarrier(
+            times: .init(inTransit: .seconds(10), outForDelivery: .seconds(5)), runtime: runtime)
+        func isAccepted(_ shipping: String?, _ attempt: Int) -> Bool? {
+            switch carrier.handOver(key: "k", shipping: shipping, attempt: attempt) {
+            case .accepted: true
+            case .refused: false
+            case .noAnswer: nil
+            }
+        }
+        #expect([nil, "ship_ok", "ship_lost"].map { isAccepted($0, 1) } == [true, true, true])
+        #expect([1, 2, 3].map { isAccepted("ship_flaky", $0) } == [nil, nil, true])
+        #expect(["ship_refused", "pigeon"].map { isAccepted($0, 9) } == [false, false])
+        let start = runtime.now()
+        func stage(_ shipping: String?) -> TrackingResult {
+            carrier.track("t", shipping: shipping, acceptedAt: start)
+        }
+        #expect(stage(nil) == .at(.inTransit, askAfter: .seconds(10)))
+        #expect(stage("ship_lost") == .at(.inTransit, askAfter: .seconds(10)))
+        runtime.advance(by: .seconds(11))
+        #expect(stage(nil) == .at(.outForDelivery, askAfter: .seconds(4)))
+        #expect(stage("ship_lost") == .at(.lost(reason: "lost on the way"), askAfter: .zero))
+        runtime.advance(by: .seconds(4))
+        #expect(stage(nil) == .at(.delivered, askAfter: .zero))
     }
 }

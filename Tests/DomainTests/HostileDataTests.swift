@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: Stored.all) func `a missing member is malformed`(stored: Stored) throws {
-        let optional = ["customer", "contact", "reference"]
+        let optional = ["customer", "contact", "reference", "shipping", "withinMicroseconds"]
         guard case .object(let members) = try JSON(parsing: stored.text) else { return }
         for (index, member) in members.enumerated() where !optional.contains(member.name) {
             if stored.name == "payment.voided" { continue }
@@ -133,11 +133,15 @@ private enum Commands {
         .capture(ask("capture payment"), huge),
         .capture(ask("capture payment"), Money(minor: .min, currency: .jpy)),
         .authorizationSucceeded(code: "c"), .authorizationDeclined(reason: "r"),
-        .authorizationUnknown(reason: "r"), .voidSucceeded, .captureSucceeded(id: "i"),
+        .authorizationUnknown(reason: "r"), .authorizationOverdue(reason: "r"), .voidSucceeded,
+        .captureSucceeded(id: "i"),
         .captureFailed(reason: "r"),
     ]
     static let deliveries: [Delivery.Command] = [
-        .pack(ask("pack")), .unpack(undo("pack")), .handOver(ask("hand over")),
+        .pack(ask("pack"), from: .made), .pack(ask("pack"), from: .expired),
+        .unpack(undo("pack")), .handOver(ask("hand over")), .carrierReported(.inTransit),
+        .carrierReported(.outForDelivery), .carrierReported(.delivered),
+        .carrierReported(.lost(reason: "r")),
         .recall(undo("hand over")), .carrierAccepted(tracking: "t"),
         .carrierRefused(reason: "r"), .carrierUnknown(reason: "r"),
     ]

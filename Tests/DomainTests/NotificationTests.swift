@@ -18,7 +18,7 @@ import Testing
     @Test func `an order without a contact gets none`() throws {
         let mails = try given(Notification.self)
             .when(.orderPlaced(contact: nil)).then(.skipped(.received))
-            .when(.notify(.shipped)).then(.skipped(.shipped))
+            .when(.notify(.shipped)).thenNothing()
         #expect(mails.state.due == [])
     }
 
@@ -31,7 +31,7 @@ import Testing
             .requested(.received, contact: "s"), .requested(.confirmed, contact: "s"),
             .requested(.shipped, contact: "s"))
         try early.when(.orderPlaced(contact: nil))
-            .then(.skipped(.received), .skipped(.confirmed), .skipped(.shipped))
+            .then(.skipped(.received))
     }
 
     @Test(arguments: Notification.Kind.allCases)

@@ -37,7 +37,8 @@ import Testing
         var payment = try given(Payment.self)
             .when(.authorize(asked, amount, token: "tok_ok")).then(requested)
         #expect(
-            payment.state.nextEffect == .authorize(key: key, amount: amount, token: "tok_ok"))
+            payment.state.nextEffect
+                == .authorize(key: key, amount: amount, token: "tok_ok", isGivenUp: false))
         payment = try payment.when(.authorizationSucceeded(code: "c"))
             .then(.authorized(asked, code: "c"))
         #expect(payment.state.nextEffect == nil)
@@ -98,7 +99,8 @@ import Testing
         let pending = try authorizing.when(.void(voiding)).then(.voidRequested(voiding))
         #expect(pending.state.phase == .voidPending)
         #expect(
-            pending.state.nextEffect == .authorize(key: key, amount: amount, token: "tok_ok"))
+            pending.state.nextEffect
+                == .authorize(key: key, amount: amount, token: "tok_ok", isGivenUp: true))
         let known = try pending.when(.authorizationSucceeded(code: "c"))
             .then(.authorized(asked, code: "c"))
         #expect(known.state.phase == .voiding)
@@ -118,6 +120,32 @@ import Testing
             .then(.authorizationUnknown(asked, reason: "silence"))
         #expect(end.state.phase == .voiding)
         try end.when(.voidSucceeded).then(.voided(voiding))
+    }
+
+    @Test func `an overdue authorization is refused, and voided when it comes after all`() throws {
+        let overdue = try authorizing.when(.authorizationOverdue(reason: "late"))
+            .then(.authorizationOverdue(asked, reason: "late"))
+        #expect(overdue.state.phase == .voidPending)
+        #expect(
+            overdue.state.nextEffect
+                == .authorize(key: key, amount: amount, token: "tok_ok", isGivenUp: true))
+        let late = try overdue.when(.authorizationOverdue(reason: "later")).thenNothing()
+            .when(.authorizationSucceeded(code: "c")).then(.authorized(asked, code: "c"))
+        #expect(late.state.nextEffect == .void(key: voidKey, authorization: key))
+        try late.when(.voidSucceeded).then(.voided(nil))
+        let again = ask("authorize payment", 2)
+        try overdue.when(.authorize(again, amount, token: "tok_ok"))
+            .then(.answered(again, .refused("late")))
+        try overdue.when(.authorizationDeclined(reason: "no"))
+            .then(.declined(asked, reason: "no"), .voided(nil))
+    }
+
+    @Test func `the time to pay is the order's, or the usual one`() throws {
+        #expect(authorizing.state.time == Payment.usualTime)
+        let own = try given(Payment.self)
+            .when(.authorize(asked, amount, token: "t", within: .seconds(5)))
+            .then(.authorizationRequested(asked, amount, token: "t", within: .seconds(5)))
+        #expect(own.state.time == .seconds(5))
     }
 
     @Test func `a repeated void goes to the newest attempt`() throws {
@@ -145,7 +173,8 @@ import Testing
             .when(.authorize(asked, amount, token: "tok_ok")).thenNothing()
             .when(command).then(.authorizationRepeated(again))
         #expect(
-            repeated.state.nextEffect == .authorize(key: key, amount: amount, token: "tok_ok"))
+            repeated.state.nextEffect
+                == .authorize(key: key, amount: amount, token: "tok_ok", isGivenUp: false))
         try repeated.when(.authorizationSucceeded(code: "c"))
             .then(.authorized(again, code: "c"))
         try authorized.when(command).then(.answered(again, .done))
@@ -211,15 +240,19 @@ import Testing
 
     @Test func `the built-in provider follows the token and the attempt`() {
         let provider = BuiltInPaymentProvider()
-        func answer(_ token: String, _ attempt: Int) -> AuthorizationResult {
-            provider.authorize(key: key, amount: amount, token: token, attempt: attempt)
+        func answer(_ token: String, _ attempt: Int, isGivenUp: Bool = false)
+            -> AuthorizationResult
+        {
+            provider.authorize(
+                key: key, amount: amount, token: token, attempt: attempt, isGivenUp: isGivenUp)
         }
         let authorized = answer("tok_ok", 1)
         guard case .authorized = authorized else { return #expect(Bool(false)) }
         let silent = answer("tok_timeout", 100)
         guard case .noAnswer = silent else { return #expect(Bool(false)) }
         #expect([1, 2, 3].map { answer("tok_flaky", $0) } == [silent, silent, authorized])
-        #expect([1, 3, 4].map { answer("tok_late", $0) } == [silent, silent, authorized])
+        #expect(answer("tok_late", 100) == .pending)
+        #expect(answer("tok_late", 1, isGivenUp: true) == authorized)
         #expect(answer("tok_declined", 1) == .declined(reason: "card declined"))
         #expect(answer("tok_insufficient_funds", 9) == .declined(reason: "insufficient funds"))
         #expect(answer("4111", 1) == .declined(reason: "unknown token"))

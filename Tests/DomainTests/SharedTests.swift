@@ -61,7 +61,14 @@ import Testing
         #expect(!pound.covers(euro))
     }
 
-    @Test(arguments: ["", "a b", "a\n", "a\u{301}", "\u{7F}", String(repeating: "x", count: 65)])
+    @Test func `a SKU may have spaces inside`() {
+        #expect(SKU("BANK CHARGES")?.value == "BANK CHARGES")
+        #expect(CustomerID("BANK CHARGES") == nil)
+    }
+
+    @Test(arguments: [
+        "", " a", "a ", " ", "a\n", "a\u{301}", "\u{7F}", String(repeating: "x", count: 65),
+    ])
     func `what is no SKU is refused`(text: String) {
         #expect(SKU(text) == nil)
         #expect(CustomerID(text) == nil)
@@ -106,7 +113,15 @@ import Testing
             ),
             (.void, #"{"do":"void"}"#), (.confirm, #"{"do":"confirm"}"#),
             (.pack, #"{"do":"pack"}"#), (.unpack, #"{"do":"unpack"}"#),
-            (.handOver, #"{"do":"hand-over"}"#), (.recall, #"{"do":"recall"}"#),
+            (.handOver(), #"{"do":"hand-over"}"#),
+            (
+                .handOver(shipping: "ship_ok"), #"{"do":"hand-over","shipping":"ship_ok"}"#
+            ),
+            (
+                .authorize(amount: sample.amount, token: "t", within: .seconds(5)),
+                #"{"do":"authorize","amount":{"minor":2500,"currency":"GBP"},"token":"t","#
+                    + #""withinMicroseconds":5000000}"#
+            ), (.recall, #"{"do":"recall"}"#),
             (
                 .capture(sample.amount),
                 #"{"do":"capture","amount":{"minor":2500,"currency":"GBP"}}"#

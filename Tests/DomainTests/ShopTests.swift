@@ -15,14 +15,32 @@ import Testing
         #expect(shop.stock.reserved(shop.sample.a) == 0)
     }
 
-    @Test(arguments: ["tok_declined", "tok_timeout", "tok_insufficient_funds", "unheard of"])
+    @Test(arguments: [
+        "tok_declined", "tok_timeout", "tok_insufficient_funds", "tok_late", "unheard of",
+    ])
     func `an order that is not paid gives its stock back`(token: String) throws {
         var shop = try Shop(token: token)
         try shop.run()
         #expect(shop.saga.phase == .compensated)
         #expect(shop.reservation.phase == .released)
         #expect(shop.stock.available(shop.sample.a) == 10)
-        #expect(shop.payment.phase == (token == "tok_timeout" ? .voided : .declined))
+        let isVoided = ["tok_timeout", "tok_late"].contains(token)
+        #expect(shop.payment.phase == (isVoided ? .voided : .declined))
+        // What came too late was authorized, and is taken back.
+        #expect((shop.payment.code != nil) == (token == "tok_late"))
+    }
+
+    @Test func `what expired meanwhile is not packed, and is not paid for`() throws {
+        var shop = try Shop()
+        try shop.run { $0.payment.phase == .authorized }
+        try shop.expire()
+        #expect(shop.stock.available(shop.sample.a) == 10)
+        try shop.run()
+        #expect(shop.saga.phase == .compensated)
+        #expect(shop.saga.reason == "the reservation has expired")
+        #expect(shop.payment.phase == .voided)
+        #expect(shop.delivery.phase == .absent)
+        #expect(shop.stock.available(shop.sample.a) == 10)
     }
 
     @Test func `an order without stock charges nobody`() throws {
@@ -106,6 +124,8 @@ private struct Shop {
         }
     }
 
+    mutating func expire() throws { try reserve(.expire(held: .seconds(60))) }
+
     /// Whether the saga took it.
     mutating func abort() -> Bool { tell(.abort(reason: "changed my mind")) }
 
@@ -130,7 +150,7 @@ private struct Shop {
             tell(.outcome(reply.step, reply.outcome))
         } else if let effect = payment.nextEffect {
             try pay(effect)
-        } else if delivery.nextEffect != nil {
+        } else if case .handOver? = delivery.nextEffect {
             try deliver(
                 carrierAccepts ? .carrierAccepted(tracking: "t") : .carrierRefused(reason: "full"))
         } else {
@@ -143,12 +163,13 @@ private struct Shop {
         switch request {
         case .reserve(let lines): try reserve(.reserve(ref, lines, from: stock))
         case .release: try reserve(.release(ref))
-        case .authorize(let amount, let token): try pay(.authorize(ref, amount, token: token))
+        case .authorize(let amount, let token, let time):
+            try pay(.authorize(ref, amount, token: token, within: time))
         case .void: try pay(.void(ref))
         case .capture(let amount): try pay(.capture(ref, amount))
-        case .pack: try deliver(.pack(ref))
+        case .pack: try deliver(.pack(ref, from: reservation.phase))
         case .unpack: try deliver(.unpack(ref))
-        case .handOver: try deliver(.handOver(ref))
+        case .handOver(let shipping): try deliver(.handOver(ref, shipping: shipping))
         case .recall: try deliver(.recall(ref))
         case .confirm: order(.confirm, ref)
         case .complete: order(.complete, ref)
@@ -196,14 +217,16 @@ private struct Shop {
     private mutating func pay(_ effect: Payment.Effect) throws {
         let provider = BuiltInPaymentProvider()
         switch effect {
-        case .authorize(let key, let amount, let token):
+        case .authorize(let key, let amount, let token, let isGivenUp):
             let attempt = (attempts[key] ?? 0) + 1
             attempts[key] = attempt
             let result = provider.authorize(
-                key: key, amount: amount, token: token, attempt: attempt)
+                key: key, amount: amount, token: token, attempt: attempt, isGivenUp: isGivenUp)
             switch result {
             case .authorized(let code): try pay(.authorizationSucceeded(code: code))
             case .declined(let reason): try pay(.authorizationDeclined(reason: reason))
+            case .pending:
+                if attempt == 5 { try pay(.authorizationOverdue(reason: "late")) }
             case .noAnswer(let reason):
                 if attempt == 5 { try pay(.authorizationUnknown(reason: reason)) }
             }

@@ -8,6 +8,7 @@ import Testing
         "reservation.refused": .refused("out of stock: A-1 (wanted 2, available 0)"),
         "payment.authorized": .done, "payment.captured": .done,
         "payment.declined": .refused("r"), "payment.authorization-unknown": .refused("r"),
+        "payment.authorization-overdue": .refused("r"),
         "payment.capture-failed": .refused("r"), "delivery.packed": .done,
         "delivery.unpacked": .done, "delivery.handed-over": .done, "delivery.recalled": .done,
         "delivery.hand-over-refused": .refused("r"),

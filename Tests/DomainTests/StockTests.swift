@@ -21,6 +21,36 @@ import Testing
             .thenRejected(.quantity(quantity))
     }
 
+    @Test func `a receipt's reference counts once`() throws {
+        let receive = Stock.Command.receive(sample.a, quantity: 5, reference: "n-1")
+        try given(Stock.self, .received(sample.a, quantity: 5, reference: "n-1"))
+            .when(receive).thenNothing()
+            .when(.receive(sample.a, quantity: 6, reference: "n-1"))
+            .thenRejected(.referenceTaken(quantity: 5))
+        try given(Stock.self, .received(sample.a, quantity: 5, reference: "n-0"))
+            .when(receive).then(.received(sample.a, quantity: 5, reference: "n-1"))
+    }
+
+    @Test func `a reservation expires while it is held, and only then`() throws {
+        let held = Duration.seconds(60)
+        let line = try sample.line(sample.a, 2)
+        var stock = sample.stock((sample.a, 2))
+        stock.apply(.made(asked, [line]), order: sample.order)
+        #expect(stock.available(sample.a) == 0)
+        let expired = try given(Reservation.self, .made(asked, [line]))
+            .when(.expire(held: held)).then(.expired(held: held))
+            .when(.expire(held: held)).thenNothing()
+        stock.apply(.expired(held: held), order: sample.order)
+        #expect(stock.available(sample.a) == 2)
+        try expired.when(.release(freed)).then(.answered(freed, .done))
+        try expired.when(.reserve(asked, [line], from: stock))
+            .then(.answered(asked, .refused("the reservation has expired")))
+        for event in [Reservation.Event.refused(asked, []), .released(freed)] {
+            try given(Reservation.self, event).when(.expire(held: held)).thenNothing()
+        }
+        try given(Reservation.self).when(.expire(held: held)).thenNothing()
+    }
+
     @Test func `stock that would overflow is refused`() throws {
         for full in [Stock.maximum, Int.max] {
             try given(Stock.self, .received(sample.a, quantity: full, reference: nil))

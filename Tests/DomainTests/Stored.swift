@@ -28,7 +28,7 @@ struct Stored: Sendable, CustomTestStringConvertible {
     }
 
     /// More than one form is stored of some types: the optional members absent, or another outcome.
-    static let variants = 7
+    static let variants = 11
     static let all = orders + payments + deliveries + notifications + checkouts
 
     static let orders: [Stored] = [
@@ -38,6 +38,11 @@ struct Stored: Sendable, CustomTestStringConvertible {
                 + #"{"sku":"B-2","quantity":1,"unitPrice":500,"description":"Bolt"},"#
                 + #"{"sku":"A-1","quantity":2,"unitPrice":1000}],"#
                 + #""token":"tok_ok","reference":"m-1"}"#
+        ),
+        Stored(
+            Order.Event.self, "order.placed",
+            #"{"currency":"GBP","lines":[{"sku":"BANK CHARGES","quantity":1,"unitPrice":1}],"#
+                + #""token":"t","shipping":"ship_ok"}"#
         ),
         Stored(
             Order.Event.self, "order.placed",
@@ -65,6 +70,11 @@ struct Stored: Sendable, CustomTestStringConvertible {
 
     static let payments: [Stored] = [
         ("authorization-requested", "{\(authorize),\(amount),\"token\":\"tok_ok\"}"),
+        (
+            "authorization-requested",
+            "{\(authorize),\(amount),\"token\":\"t\",\"withinMicroseconds\":5000000}"
+        ),
+        ("authorization-overdue", "{\(authorize),\"reason\":\"r\"}"),
         ("authorization-repeated", "{\(authorize)}"),
         ("authorized", "{\(authorize),\"code\":\"c\"}"),
         ("declined", "{\(authorize),\"reason\":\"r\"}"),
@@ -97,6 +107,7 @@ struct Stored: Sendable, CustomTestStringConvertible {
                 Reservation.Event.self, "reservation.refused",
                 "{\(reserve),\"shortages\":[{\"sku\":\"A-1\",\"wanted\":2,\"available\":0}]}"),
             Stored(Reservation.Event.self, "reservation.released", "{\(reserve)}"),
+            Stored(Reservation.Event.self, "reservation.expired", #"{"heldSeconds":86400}"#),
             Stored(
                 Reservation.Event.self, "reservation.answered",
                 "{\(reserve),\"outcome\":\"done\"}"),
@@ -108,6 +119,10 @@ struct Stored: Sendable, CustomTestStringConvertible {
             ("packed", "{\(handOver)}"),
             ("unpacked", "{\(handOver)}"),
             ("hand-over-requested", "{\(handOver)}"),
+            ("hand-over-requested", "{\(handOver),\"shipping\":\"ship_ok\"}"),
+            ("out-for-delivery", #"{"tracking":"t"}"#),
+            ("delivered", #"{"tracking":"t"}"#),
+            ("lost", #"{"tracking":"t","reason":"r"}"#),
             ("hand-over-repeated", "{\(handOver)}"),
             ("handed-over", "{\(handOver),\"tracking\":\"t\"}"),
             ("hand-over-refused", "{\(handOver),\"reason\":\"r\"}"),
@@ -130,6 +145,12 @@ struct Stored: Sendable, CustomTestStringConvertible {
             "started",
             #"{"id":"o-1","version":1,"order":"o-1","#
                 + "\(lines),\(amount),\"token\":\"tok_ok\"}"
+        ),
+        (
+            "started",
+            #"{"id":"o-1","version":1,"order":"o-1","#
+                + "\(lines),\(amount),\"token\":\"t\",\"shipping\":\"ship_ok\","
+                + #""withinMicroseconds":5000000}"#
         ),
         ("step-requested", "{\(reserve),\"request\":{\"do\":\"reserve\",\(lines)}}"),
         ("step-requested", "{\(handOver),\"request\":{\"do\":\"hand-over\"}}"),

@@ -117,19 +117,162 @@ import Testing
         #expect(try bench.effects().map(\.key) == ["o1/confirmed"])
     }
 
-    @Test func `a silent provider is asked under the same key, then given up and voided`() throws {
+    /// Answers each call that comes due within `time`; the calls' kinds.
+    private func answer(
+        _ bench: Bench<PaymentsCore>, for time: Duration, _ result: EffectResult
+    ) throws -> [String] {
+        var kinds: [String] = []
+        let end = runtime.now() + time
+        while runtime.now() < end {
+            for call in try bench.engine.effectsToRun(at: bench.now, limit: 8) {
+                kinds.append(call.kind)
+                try bench.send(.effect(call, result))
+            }
+            runtime.advance(by: .milliseconds(250))
+        }
+        return kinds
+    }
+
+    @Test func `a silent provider is asked until the deadline, then given up and voided`() throws {
         var (bench, orders) = try bench()
         try bench.read(orders.source, [orders.ask(authorize().0, authorize().1)])
-        var keys: [String] = []
-        for _ in 0..<5 {
-            runtime.advance(by: .seconds(60))
-            let call = try #require(bench.engine.effectsToRun(at: bench.now, limit: 1).first)
-            keys.append(call.key)
-            try bench.send(.effect(call, .noAnswer("silence")))
-        }
-        #expect(Set(keys) == ["o1/authorize payment/forward"])
+        let asked = try answer(bench, for: .seconds(119), .noAnswer("silence"))
+        #expect(asked.count > 5 && Set(asked) == ["payment.authorize"])
+        #expect(try bench.types() == ["payment.authorization-requested"])
+        _ = try answer(bench, for: .seconds(2), .noAnswer("silence"))
         #expect(try bench.types().last == "payment.authorization-unknown")
         #expect(try bench.effects().map(\.kind) == ["payment.void"])
+    }
+
+    @Test func `what is paid after the deadline is voided`() throws {
+        var (bench, orders) = try bench()
+        let request = StepRequest.authorize(
+            amount: gbp(500), token: "tok_late", within: .seconds(8))
+        try bench.read(orders.source, [orders.ask(authorizing, request)])
+        let pending = EffectResult.answered(#"{"result":"pending"}"#)
+        let asked = try answer(bench, for: .seconds(9), pending)
+        #expect(Set(asked) == ["payment.authorize", "payment.settle"])
+        #expect(try bench.types().last == "payment.authorization-overdue")
+        let call = try #require(bench.effects().first)
+        #expect(call.kind == "payment.settle" && call.key == "o1/authorize payment/forward")
+        try bench.send(.effect(call, authorized))
+        #expect(try bench.types().last == "payment.authorized")
+        let void = try #require(bench.effects().first)
+        #expect(void.kind == "payment.void")
+        try bench.send(.effect(void, voided))
+        #expect(try bench.types().last == "payment.voided" && bench.effects().isEmpty)
+    }
+
+    @Test func `an outage of ours takes no customer's time`() throws {
+        var (bench, orders) = try bench()
+        try bench.read(orders.source, [orders.ask(authorize().0, authorize().1)])
+        bench.stop()
+        runtime.advance(by: .seconds(86_400))
+        try bench.crash()
+        for _ in 0..<4 {
+            _ = try answer(bench, for: .milliseconds(250), .noAnswer("silence"))
+            runtime.advance(by: .seconds(20))
+        }
+        #expect(try bench.types() == ["payment.authorization-requested"])
+        try bench.send(.effect(try #require(bench.effects().first), authorized))
+        #expect(try bench.types().last == "payment.authorized")
+    }
+
+    @Test func `a void has the authorization asked for at once, as one that is given up`() throws {
+        var (bench, orders) = try bench()
+        try bench.read(orders.source, [orders.ask(authorize().0, authorize().1)])
+        _ = try answer(bench, for: .seconds(60), .answered(#"{"result":"pending"}"#))
+        try bench.read(orders.source, [orders.ask(voiding, .void)])
+        let call = try #require(bench.effects().first)
+        #expect(call.kind == "payment.settle" && call.due <= bench.now && call.attempts == 0)
+        _ = try answer(bench, for: .seconds(60), .noAnswer("silence"))
+        #expect(try bench.types().last == "payment.authorization-unknown")
+        #expect(try bench.effects().map(\.kind) == ["payment.void"])
+    }
+}
+
+/// Stock that is held for an order, and the parcel on its way.
+@Suite struct HoldTests {
+    private let runtime = SimulatedRuntime(seed: 1)
+
+    private func held(for time: Duration) throws -> (Bench<DeliveriesCore>, Publisher, SKU) {
+        let bench = try Bench(runtime: runtime) { DeliveriesCore(holdFor: time) }
+        var orders = Publisher("orders", "to-deliveries", runtime)
+        let sku = try sku("mug")
+        try bench.send(.command(.receive(sku, quantity: 5, reference: nil), context()))
+        let lines = [try #require(StockLine(sku: sku, quantity: 2))]
+        let request = orders.ask(step("o1", "reserve stock"), .reserve(lines))
+        try bench.read(orders.source, [request])
+        return (bench, orders, sku)
+    }
+
+    private var hasRead: [String: Position] { ["deliveries/facts": Position(100)] }
+
+    @Test func `stock that nobody asks for any more is free again`() throws {
+        let (bench, orders, sku) = try held(for: .seconds(60))
+        let up = runtime.now()
+        // The time counts from when the orders service is known to be up, with the answer read.
+        for _ in 0..<8 {
+            runtime.advance(by: .seconds(30))
+            try bench.read(orders.source, [orders.watermark(upSince: up, read: hasRead)])
+        }
+        #expect(try bench.types().last == "reservation.expired")
+        #expect(try bench.engine.core.availability.available(sku) == 5)
+    }
+
+    @Test func `stock stays held while the orders service is down, and for what is packed`() throws
+    {
+        var (bench, orders, sku) = try held(for: .seconds(60))
+        runtime.advance(by: .seconds(86_400))
+        try bench.send([])
+        #expect(try bench.engine.core.availability.available(sku) == 3)
+        let up = runtime.now()
+        try bench.read(orders.source, [orders.ask(step("o1", "pack"), .pack)])
+        for _ in 0..<8 {
+            runtime.advance(by: .seconds(30))
+            try bench.read(orders.source, [orders.watermark(upSince: up, read: hasRead)])
+        }
+        #expect(try bench.types().last == "delivery.packed")
+        #expect(try bench.engine.core.availability.available(sku) == 3)
+        #expect(try bench.engine.log.countTimers(prefix: "reservation-") == 0)
+    }
+
+    @Test func `a parcel is followed to the door`() throws {
+        var (bench, orders, _) = try held(for: .seconds(60))
+        try bench.read(orders.source, [orders.ask(step("o1", "pack"), .pack)])
+        try bench.read(
+            orders.source, [orders.ask(step("o1", "hand over"), .handOver(shipping: "ship_ok"))])
+        let calls = CarrierCalls(
+            carrier: BuiltInCarrier(
+                times: .init(inTransit: .seconds(100), outForDelivery: .seconds(50)),
+                runtime: runtime))
+        func follow(for time: Duration) throws -> String? {
+            let end = runtime.now() + time
+            while runtime.now() < end {
+                for call in try bench.engine.effectsToRun(at: bench.now, limit: 8) {
+                    try bench.send(.effect(call, calls.run(call)))
+                }
+                runtime.advance(by: .seconds(1))
+            }
+            return try bench.types().last
+        }
+        #expect(try follow(for: .seconds(90)) == "delivery.handed-over")
+        try bench.crash()
+        #expect(try follow(for: .seconds(30)) == "delivery.out-for-delivery")
+        #expect(try follow(for: .seconds(60)) == "delivery.delivered")
+        #expect(try bench.effects().isEmpty)
+    }
+
+    @Test func `a receipt repeated under its reference, even a year later, adds nothing`() throws {
+        let (bench, _, sku) = try held(for: .seconds(60))
+        for (quantity, expected) in [(7, 10), (7, 10), (8, 10)] {
+            let receive = DeliveriesCommand.receive(sku, quantity: quantity, reference: "n-1")
+            let output = try bench.send(.command(receive, context()))
+            #expect(try bench.engine.core.availability.available(sku) == expected)
+            let isTaken = if case .answer(.referenceTaken, _) = output { true } else { false }
+            #expect(isTaken == (quantity == 8))
+            runtime.advance(by: .seconds(366 * 86_400))
+        }
     }
 }
 

@@ -25,6 +25,8 @@ extension SagaProgress.Event: StoredEvent where Definition == Checkout {
                 json.member("lines", context.lines)
                 json.member("amount", context.amount)
                 json.member("token", context.token)
+                if let shipping = context.shipping { json.member("shipping", shipping) }
+                json.member(within: context.payWithin)
             case .requested(let step, let request):
                 json.member("ref", step)
                 json.member("request") { request.encode(to: &$0) }
@@ -72,7 +74,8 @@ extension SagaProgress.Event: StoredEvent where Definition == Checkout {
         let context = Checkout.Context(
             order: try json.identifier("order", OrderID.self),
             lines: try json.stockLines("lines"), amount: try json.amount("amount"),
-            token: try json.string("token"))
+            token: try json.string("token"), shipping: try json.optionalString("shipping"),
+            payWithin: try json.within())
         return .started(id: try json.string("id"), version: version, context)
     }
 

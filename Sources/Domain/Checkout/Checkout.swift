@@ -15,17 +15,27 @@ public enum Checkout: Saga {
         public let lines: [StockLine]
         public let amount: Money
         public let token: String
+        /// The way of shipping, as the carrier knows it; nil for its usual one.
+        public let shipping: String?
+        /// How long the payment may take; nil for its usual time.
+        public let payWithin: Duration?
 
-        public init(order: OrderID, lines: [StockLine], amount: Money, token: String) {
+        public init(
+            order: OrderID, lines: [StockLine], amount: Money, token: String,
+            shipping: String? = nil, payWithin: Duration? = nil
+        ) {
             self.order = order
             self.lines = StockLine.summing(lines)
             self.amount = amount
             self.token = token
+            self.shipping = shipping
+            self.payWithin = payWithin
         }
 
-        public init(order: OrderID, draft: Order.Draft) {
+        public init(order: OrderID, draft: Order.Draft, payWithin: Duration? = nil) {
             self.init(
-                order: order, lines: draft.stockLines, amount: draft.total, token: draft.token)
+                order: order, lines: draft.stockLines, amount: draft.total, token: draft.token,
+                shipping: draft.shipping, payWithin: payWithin)
         }
     }
 
@@ -44,15 +54,19 @@ public enum Checkout: Saga {
             "reserve stock", of: deliveries, within: .seconds(30),
             request: { .reserve($0.lines) }, undo: { _ in .release }),
         SagaStep(
-            "authorize payment", of: payments, within: .seconds(120),
-            request: { .authorize(amount: $0.amount, token: $0.token) }, undo: { _ in .void }),
+            "authorize payment", of: payments,
+            // The payments service keeps the time; this is for one that answers nothing.
+            within: { ($0.payWithin ?? Payment.usualTime) + .seconds(60) },
+            request: {
+                .authorize(amount: $0.amount, token: $0.token, within: $0.payWithin)
+            }, undo: { _ in .void }),
         SagaStep("confirm order", of: nil, within: .seconds(30), request: { _ in .confirm }),
         SagaStep(
             "pack", of: deliveries, within: .days(14),
             request: { _ in .pack }, undo: { _ in .unpack }),
         SagaStep(
             "hand over", of: deliveries, within: .days(14), isPivot: true,
-            request: { _ in .handOver }, undo: { _ in .recall }),
+            request: { .handOver(shipping: $0.shipping) }, undo: { _ in .recall }),
         SagaStep(
             "capture payment", of: payments, within: .seconds(120),
             request: { .capture($0.amount) }),

@@ -23,7 +23,8 @@ public struct StepReply: Hashable, Sendable {
             "reservation.answered":
             try Reservation.Event.decode(type, data).reply
         case "payment.authorized", "payment.declined", "payment.authorization-unknown",
-            "payment.voided", "payment.captured", "payment.capture-failed", "payment.answered":
+            "payment.authorization-overdue", "payment.voided", "payment.captured",
+            "payment.capture-failed", "payment.answered":
             try Payment.Event.decode(type, data).reply
         case "delivery.packed", "delivery.unpacked", "delivery.handed-over",
             "delivery.hand-over-refused", "delivery.recalled", "delivery.answered":
@@ -38,6 +39,8 @@ extension Reservation.Event {
     public var reply: StepReply? {
         switch self {
         case .made(let step, _), .released(let step): StepReply(step, .done)
+        // The saga hears of it when it asks for the parcel.
+        case .expired: nil
         case .refused(let step, let shortages):
             StepReply(step, .refused(Shortage.reason(shortages)))
         case .answered(let step, let outcome): StepReply(step, outcome)
@@ -52,7 +55,7 @@ extension Payment.Event {
         case .authorized(let step, _), .captured(let step, _, _): StepReply(step, .done)
         case .voided(let step): step.map { StepReply($0, .done) }
         case .declined(let step, let reason), .authorizationUnknown(let step, let reason),
-            .captureFailed(let step, let reason):
+            .authorizationOverdue(let step, let reason), .captureFailed(let step, let reason):
             StepReply(step, .refused(reason))
         case .answered(let step, let outcome): StepReply(step, outcome)
         case .authorizationRequested, .authorizationRepeated, .voidRequested,
@@ -71,7 +74,9 @@ extension Delivery.Event {
             StepReply(step, .done)
         case .handOverRefused(let step, let reason): StepReply(step, .refused(reason))
         case .answered(let step, let outcome): StepReply(step, outcome)
-        case .handOverRequested, .handOverRepeated, .recallRequested: nil
+        case .handOverRequested, .handOverRepeated, .recallRequested, .outForDelivery,
+            .delivered, .lost:
+            nil
         }
     }
 }

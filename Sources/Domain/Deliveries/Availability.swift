@@ -44,7 +44,7 @@ public struct Availability: Hashable, Sendable {
     public mutating func apply(_ event: Reservation.Event, order: OrderID) {
         switch event {
         case .made(_, let lines): hold(lines, for: order)
-        case .released: free(order)
+        case .released, .expired: free(order)
         case .refused, .answered: break
         }
     }

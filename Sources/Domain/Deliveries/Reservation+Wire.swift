@@ -5,6 +5,7 @@ extension Reservation.Event: StoredEvent {
         case made = "reservation.made"
         case refused = "reservation.refused"
         case released = "reservation.released"
+        case expired = "reservation.expired"
         case answered = "reservation.answered"
     }
 
@@ -14,6 +15,7 @@ extension Reservation.Event: StoredEvent {
             case .made: .made
             case .refused: .refused
             case .released: .released
+            case .expired: .expired
             case .answered: .answered
             }
         return EventType(name.rawValue)
@@ -33,6 +35,7 @@ extension Reservation.Event: StoredEvent {
                     }
                 }
             case .released(let step): json.member("ref", step)
+            case .expired(let held): json.member("heldSeconds", held.components.seconds)
             case .answered(let step, let outcome):
                 json.member("ref", step)
                 json.members(outcome)
@@ -43,17 +46,17 @@ extension Reservation.Event: StoredEvent {
     public static func decode(_ type: EventType, _ data: JSON) throws(UnreadableEvent) -> Self {
         let name = try Name.stored(type)
         return try decoding(type, data) { json throws(JSONError) in
-            let step = try json.reference("ref")
             switch name {
-            case .made: return .made(step, try json.stockLines("lines"))
+            case .made: return .made(try json.reference("ref"), try json.stockLines("lines"))
             case .refused:
                 var shortages: [Shortage] = []
                 for shortage in try json.objects("shortages") {
                     shortages.append(try Shortage(shortage))
                 }
-                return .refused(step, shortages)
-            case .released: return .released(step)
-            case .answered: return .answered(step, try json.outcome())
+                return .refused(try json.reference("ref"), shortages)
+            case .released: return .released(try json.reference("ref"))
+            case .expired: return .expired(held: .seconds(try json.count("heldSeconds")))
+            case .answered: return .answered(try json.reference("ref"), try json.outcome())
             }
         }
     }

@@ -1,9 +1,9 @@
 public import EventSourcing
 
 /// The stock held for one order: `absent -> made -> released`, or refused; all lines at once or
-/// none.
+/// none. What is held too long without being packed expires.
 public struct Reservation: Decider, Hashable {
-    public enum Phase: String, Hashable, Sendable { case absent, made, refused, released }
+    public enum Phase: String, Hashable, Sendable { case absent, made, refused, released, expired }
 
     public private(set) var phase = Phase.absent
     /// What is held, one line for each SKU; kept after the release.
@@ -18,12 +18,15 @@ public struct Reservation: Decider, Hashable {
         /// `from`.
         case reserve(StepReference, [StockLine], from: Availability)
         case release(StepReference)
+        /// It was held for so long that nobody can be waiting for it any more.
+        case expire(held: Duration)
     }
 
     public enum Event: Hashable, Sendable {
         case made(StepReference, [StockLine])
         case refused(StepReference, [Shortage])
         case released(StepReference)
+        case expired(held: Duration)
         /// The answer to a command that led to no new fact. Changes no state.
         case answered(StepReference, StepOutcome)
     }
@@ -46,12 +49,21 @@ public struct Reservation: Decider, Hashable {
             return [.answered(step, .refused(Shortage.reason(shortages)))]
         case (.reserve(let step, _, _), .released):
             return [.answered(step, .refused("released"))]
+        case (.reserve(let step, _, _), .expired):
+            return [.answered(step, .refused(Self.expiry))]
         // Released before it was made: a reservation that comes later is refused.
         case (.release(let step), .absent), (.release(let step), .made): return [.released(step)]
-        case (.release(let step), .refused), (.release(let step), .released):
+        case (.release(let step), .refused), (.release(let step), .released),
+            (.release(let step), .expired):
             return [.answered(step, .done)]
+        case (.expire(let held), .made): return [.expired(held: held)]
+        case (.expire, .absent), (.expire, .refused), (.expire, .released), (.expire, .expired):
+            return []
         }
     }
+
+    /// What whoever asks for an expired reservation is told.
+    static let expiry = "the reservation has expired"
 
     public mutating func evolve(_ event: Event) {
         switch event {
@@ -62,6 +74,7 @@ public struct Reservation: Decider, Hashable {
             phase = .refused
             self.shortages = shortages
         case .released: phase = .released
+        case .expired: phase = .expired
         case .answered: break
         }
     }

@@ -11,11 +11,14 @@ public struct Stock: Decider, Hashable {
     public private(set) var sku: SKU?
     /// All that was ever received.
     public private(set) var received = 0
+    /// What each receipt with a reference brought.
+    private var references: [String: Int] = [:]
 
     public init() {}
 
     public enum Command: Hashable, Sendable {
-        /// `reference` is the merchant's own, such as the number of a delivery note.
+        /// `reference` is the merchant's own, such as the number of a delivery note: what came in
+        /// under it for this SKU is never counted twice.
         case receive(SKU, quantity: Int, reference: String?)
     }
 
@@ -26,12 +29,16 @@ public struct Stock: Decider, Hashable {
     public enum Rejection: Error, Hashable, CustomStringConvertible {
         case quantity(Int)
         case tooMuch
+        /// The reference belongs to a receipt of so many pieces.
+        case referenceTaken(quantity: Int)
         /// This stream is another SKU's.
         case otherSKU(SKU)
 
         public var description: String {
             switch self {
             case .quantity(let quantity): "quantity must be 1 to 1000000000, not \(quantity)"
+            case .referenceTaken(let quantity):
+                "the reference belongs to a receipt of \(quantity) pieces of this SKU"
             case .tooMuch: "no more than \(Stock.maximum) pieces of one SKU can be received"
             case .otherSKU(let sku): "the stream is that of \(sku)"
             }
@@ -43,6 +50,10 @@ public struct Stock: Decider, Hashable {
         case .receive(let sku, let quantity, let reference):
             if let own = self.sku, own != sku { throw .otherSKU(own) }
             guard Self.quantities.contains(quantity) else { throw .quantity(quantity) }
+            if let reference, let known = references[reference] {
+                guard known == quantity else { throw .referenceTaken(quantity: known) }
+                return []
+            }
             guard received.addingSaturating(quantity) <= Self.maximum else { throw .tooMuch }
             return [.received(sku, quantity: quantity, reference: reference)]
         }
@@ -50,8 +61,9 @@ public struct Stock: Decider, Hashable {
 
     public mutating func evolve(_ event: Event) {
         switch event {
-        case .received(let sku, let quantity, _):
+        case .received(let sku, let quantity, let reference):
             self.sku = sku
+            if let reference { references[reference] = quantity }
             received = received.addingSaturating(quantity)
         }
     }

@@ -3,10 +3,13 @@ public import EventSourcing
 /// The mails about one order, each once, to the contact that came with the order.
 ///
 /// Facts of other logs may arrive before the order itself: what cannot be addressed yet is
-/// deferred, and asked for when the contact arrives. Without a contact mails are skipped.
+/// deferred, and asked for when the contact arrives. An order without a contact is skipped once,
+/// for all its mails.
 public struct Notification: Decider, Hashable {
     public enum Kind: String, Hashable, Sendable, CaseIterable {
-        case received, confirmed, shipped, completed, cancelled, rejected, expired
+        case received, confirmed, shipped, completed, delivered, lost
+        case cancellationRefused = "cancellation-refused"
+        case cancelled, rejected, expired
     }
 
     public enum Status: Hashable, Sendable { case deferred, requested, sent, failed, skipped }
@@ -42,7 +45,7 @@ public struct Notification: Decider, Hashable {
         case deferred(Kind)
         case sent(Kind)
         case failed(Kind, reason: String)
-        /// There is no contact.
+        /// There is no contact; said once, of the first mail.
         case skipped(Kind)
     }
 
@@ -53,24 +56,21 @@ public struct Notification: Decider, Hashable {
         switch command {
         case .orderPlaced(let address):
             guard contact == .unknown else { return [] }
+            guard let address else { return [.skipped(.received)] }
             return Kind.allCases
                 .filter { $0 == .received || statuses[$0] == .deferred }
-                .map { address.map(requesting($0)) ?? .skipped($0) }
+                .map { .requested($0, contact: address) }
         case .notify(let kind):
             guard statuses[kind] == nil else { return [] }
             switch contact {
             case .unknown: return [.deferred(kind)]
-            case .none: return [.skipped(kind)]
+            case .none: return []
             case .at(let address): return [.requested(kind, contact: address)]
             }
         case .sent(let kind): return statuses[kind] == .requested ? [.sent(kind)] : []
         case .failed(let kind, let reason):
             return statuses[kind] == .requested ? [.failed(kind, reason: reason)] : []
         }
-    }
-
-    private func requesting(_ kind: Kind) -> (String) -> Event {
-        { .requested(kind, contact: $0) }
     }
 
     public mutating func evolve(_ event: Event) {

@@ -14,18 +14,21 @@ extension Order {
         public let token: String
         /// The merchant's own number for the order, unique for ever.
         public let reference: String?
+        /// The way of shipping, as the carrier knows it; nil for its usual one.
+        public let shipping: String?
         /// The sum of all lines.
         public let total: Money
 
         /// - Throws: the limit that is not kept.
         public init(
             customer: CustomerID? = nil, contact: String? = nil, currency: Currency,
-            lines: [OrderLine], token: String, reference: String? = nil
+            lines: [OrderLine], token: String, reference: String? = nil, shipping: String? = nil
         ) throws(Invalid) {
             guard Self.lineCounts.contains(lines.count) else { throw .lineCount(lines.count) }
             guard (1...256).contains(token.utf8.count) else { throw .token }
             guard (1...4096).contains(contact?.utf8.count ?? 1) else { throw .contact }
             guard (1...128).contains(reference?.utf8.count ?? 1) else { throw .reference }
+            guard (1...64).contains(shipping?.utf8.count ?? 1) else { throw .shipping }
             var total = Money(minor: 0, currency: currency)
             do throws(MoneyError) {
                 for line in lines { total = try total + line.unitPrice * line.quantity }
@@ -36,6 +39,7 @@ extension Order {
             self.lines = lines
             self.token = token
             self.reference = reference
+            self.shipping = shipping
             self.total = total
         }
 
@@ -50,6 +54,7 @@ extension Order.Draft {
         case token
         case contact
         case reference
+        case shipping
         case total(MoneyError)
 
         public var description: String {
@@ -58,6 +63,7 @@ extension Order.Draft {
             case .token: "token must be 1 to 256 bytes"
             case .contact: "contact must be 1 to 4096 bytes"
             case .reference: "reference must be 1 to 128 bytes"
+            case .shipping: "shipping must be 1 to 64 bytes"
             case .total(let error): "the total cannot be reckoned: \(error)"
             }
         }

@@ -67,6 +67,7 @@ extension Order.Draft {
         }
         json.member("token", token)
         if let reference { json.member("reference", reference) }
+        if let shipping { json.member("shipping", shipping) }
     }
 
     fileprivate init(_ json: JSONObject) throws(JSONError) {
@@ -79,10 +80,11 @@ extension Order.Draft {
         let contact = try json.optionalString("contact")
         let token = try json.string("token")
         let reference = try json.optionalString("reference")
+        let shipping = try json.optionalString("shipping")
         do throws(Invalid) {
             try self.init(
                 customer: customer, contact: contact, currency: currency, lines: lines,
-                token: token, reference: reference)
+                token: token, reference: reference, shipping: shipping)
         } catch { throw JSONError(pointer: json.pointer, reason: "is refused: \(error)") }
     }
 }

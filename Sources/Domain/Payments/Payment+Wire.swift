@@ -7,6 +7,7 @@ extension Payment.Event: StoredEvent {
         case authorized = "payment.authorized"
         case declined = "payment.declined"
         case authorizationUnknown = "payment.authorization-unknown"
+        case authorizationOverdue = "payment.authorization-overdue"
         case voidRequested = "payment.void-requested"
         case voided = "payment.voided"
         case captureRequested = "payment.capture-requested"
@@ -24,6 +25,7 @@ extension Payment.Event: StoredEvent {
             case .authorized: .authorized
             case .declined: .declined
             case .authorizationUnknown: .authorizationUnknown
+            case .authorizationOverdue: .authorizationOverdue
             case .voidRequested: .voidRequested
             case .voided: .voided
             case .captureRequested: .captureRequested
@@ -38,10 +40,11 @@ extension Payment.Event: StoredEvent {
     public func encode(to json: inout JSONWriter) {
         json.object { json in
             switch self {
-            case .authorizationRequested(let step, let amount, let token):
+            case .authorizationRequested(let step, let amount, let token, let time):
                 json.member("ref", step)
                 json.member("amount", amount)
                 json.member("token", token)
+                json.member(within: time)
             case .authorizationRepeated(let step), .voidRequested(let step),
                 .captureRepeated(let step):
                 json.member("ref", step)
@@ -49,7 +52,7 @@ extension Payment.Event: StoredEvent {
                 json.member("ref", step)
                 json.member("code", code)
             case .declined(let step, let reason), .authorizationUnknown(let step, let reason),
-                .captureFailed(let step, let reason):
+                .authorizationOverdue(let step, let reason), .captureFailed(let step, let reason):
                 json.member("ref", step)
                 json.member("reason", reason)
             case .voided(let step): if let step { json.member("ref", step) }
@@ -75,12 +78,15 @@ extension Payment.Event: StoredEvent {
             return switch name {
             case .authorizationRequested:
                 .authorizationRequested(
-                    step, try json.amount("amount"), token: try json.string("token"))
+                    step, try json.amount("amount"), token: try json.string("token"),
+                    within: try json.within())
             case .authorizationRepeated: .authorizationRepeated(step)
             case .authorized: .authorized(step, code: try json.string("code"))
             case .declined: .declined(step, reason: try json.string("reason"))
             case .authorizationUnknown:
                 .authorizationUnknown(step, reason: try json.string("reason"))
+            case .authorizationOverdue:
+                .authorizationOverdue(step, reason: try json.string("reason"))
             case .voidRequested: .voidRequested(step)
             case .voided: .voided(step)
             case .captureRequested: .captureRequested(step, try json.amount("amount"))

@@ -4,8 +4,9 @@ public import EventSourcing
 /// undone before that.
 ///
 /// Nothing is refused with an error: a command that cannot be carried out is answered by an
-/// event, as the saga waits for it. A void while the authorization is in flight waits for the
-/// provider's answer (`voidPending`). Always: captured <= authorized.
+/// event, as the saga waits for it. A void while the authorization is in flight, and an
+/// authorization that is overdue, wait for the provider's answer (`voidPending`) to know what to
+/// void. Always: captured <= authorized.
 public struct Payment: Decider, Hashable {
     public enum Phase: String, Hashable, Sendable {
         case absent, authorizing, authorized
@@ -16,9 +17,13 @@ public struct Payment: Decider, Hashable {
         case unknown
     }
 
+    /// How long a customer has to pay where the order does not say.
+    public static let usualTime = Duration.seconds(120)
+
     /// A call to the provider that is due. The key stays the same until the call is settled.
     public enum Effect: Hashable, Sendable {
-        case authorize(key: String, amount: Money, token: String)
+        /// `isGivenUp`: nobody waits for it any more; the answer says what to void.
+        case authorize(key: String, amount: Money, token: String, isGivenUp: Bool)
         /// `authorization` is the key the authorization was asked for with.
         case void(key: String, authorization: String)
         case capture(key: String, authorization: String, amount: Money)
@@ -28,6 +33,8 @@ public struct Payment: Decider, Hashable {
     /// What was asked to be authorized.
     public private(set) var amount: Money?
     public private(set) var token = ""
+    /// How long the customer has to pay.
+    public private(set) var time = Payment.usualTime
     /// The provider's code for the authorization.
     public private(set) var code: String?
     /// What was asked to be captured; captured once the phase says so.
@@ -49,7 +56,11 @@ public struct Payment: Decider, Hashable {
     public var nextEffect: Effect? {
         switch phase {
         case .authorizing, .voidPending:
-            amount.map { .authorize(key: authorizationKey, amount: $0, token: token) }
+            amount.map {
+                .authorize(
+                    key: authorizationKey, amount: $0, token: token,
+                    isGivenUp: phase == .voidPending)
+            }
         case .voiding, .unknown:
             voidKey.map { .void(key: $0, authorization: authorizationKey) }
         case .capturing:
@@ -62,13 +73,17 @@ public struct Payment: Decider, Hashable {
 
     public func decide(_ command: Command) -> [Event] {
         switch command {
-        case .authorize(let step, let amount, let token): authorize(step, amount, token)
+        case .authorize(let step, let amount, let token, let time):
+            authorize(step, amount, token, time)
         case .void(let step): void(step)
         case .capture(let step, let amount): capture(step, amount)
         case .authorizationSucceeded(let code): settle { [.authorized($0, code: code)] }
         case .authorizationDeclined(let reason): settle { decline($0, reason) }
         case .authorizationUnknown(let reason):
             settle { [.authorizationUnknown($0, reason: reason)] }
+        case .authorizationOverdue(let reason):
+            // Once it is to be voided, nobody needs to hear that it is late.
+            phase == .authorizing ? settle { [.authorizationOverdue($0, reason: reason)] } : []
         case .voidSucceeded: phase == .voiding || phase == .unknown ? [.voided(void)] : []
         case .captureSucceeded(let id):
             settleCapture { [.captured($0, id: id, amount: $1)] }
@@ -78,20 +93,21 @@ public struct Payment: Decider, Hashable {
     }
 
     private func authorize(
-        _ step: StepReference, _ amount: Money, _ token: String
+        _ step: StepReference, _ amount: Money, _ token: String, _ time: Duration?
     ) -> [Event] {
         let isSame = amount == self.amount && token == self.token
         switch phase {
         case .absent:
             guard amount.minor >= 0 else { return refuse(step, "the amount is negative") }
-            return [.authorizationRequested(step, amount, token: token)]
+            return [.authorizationRequested(step, amount, token: token, within: time)]
         case .authorizing:
             guard isSame else { return refuse(step, "another authorization is in flight") }
             return step == authorization ? [] : [.authorizationRepeated(step)]
         case .authorized, .capturing, .captured:
             guard isSame else { return refuse(step, "another amount is authorized") }
             return [.answered(step, .done)]
-        case .voidPending, .voiding, .voided: return refuse(step, "voided")
+        case .voidPending, .voiding, .voided:
+            return refuse(step, reason.isEmpty ? "voided" : reason)
         case .declined, .unknown: return refuse(step, reason)
         }
     }
@@ -145,8 +161,9 @@ public struct Payment: Decider, Hashable {
 
     public mutating func evolve(_ event: Event) {
         switch event {
-        case .authorizationRequested(let step, let amount, let token):
+        case .authorizationRequested(let step, let amount, let token, let time):
             phase = .authorizing
+            self.time = time ?? Self.usualTime
             authorization = step
             authorizationKey = step.effectKey
             self.amount = amount
@@ -160,6 +177,10 @@ public struct Payment: Decider, Hashable {
             self.reason = reason
         case .authorizationUnknown(let step, let reason):
             phase = phase == .voidPending ? .voiding : .unknown
+            self.reason = reason
+            if voidKey == nil { voidKey = step.undoKey }
+        case .authorizationOverdue(let step, let reason):
+            phase = .voidPending
             self.reason = reason
             if voidKey == nil { voidKey = step.undoKey }
         case .voidRequested(let step):

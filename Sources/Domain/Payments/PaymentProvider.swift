@@ -3,9 +3,11 @@
 /// The same key means the same call: a provider that has carried it out answers again what it
 /// answered then.
 public protocol PaymentProvider: Sendable {
-    /// - Parameter attempt: 1 for the first call with that key.
+    /// - Parameters:
+    ///   - attempt: 1 for the first call with that key.
+    ///   - isGivenUp: nobody waits for the authorization any more; what comes of it is voided.
     func authorize(
-        key: String, amount: Money, token: String, attempt: Int
+        key: String, amount: Money, token: String, attempt: Int, isGivenUp: Bool
     ) -> AuthorizationResult
 
     /// Takes an authorization back; done as well where there is none under that key.
@@ -21,6 +23,8 @@ public protocol PaymentProvider: Sendable {
 public enum AuthorizationResult: Hashable, Sendable {
     case authorized(code: String)
     case declined(reason: String)
+    /// The customer has yet to do something; ask again.
+    case pending
     /// Whether it was carried out is not known.
     case noAnswer(reason: String)
 }
@@ -41,7 +45,7 @@ public struct BuiltInPaymentProvider: PaymentProvider {
     public init() {}
 
     public func authorize(
-        key: String, amount: Money, token: String, attempt: Int
+        key: String, amount: Money, token: String, attempt: Int, isGivenUp: Bool
     ) -> AuthorizationResult {
         let authorized = AuthorizationResult.authorized(code: "auth_\(stableCode(key))")
         let silent = AuthorizationResult.noAnswer(reason: "the payment provider did not answer")
@@ -51,7 +55,8 @@ public struct BuiltInPaymentProvider: PaymentProvider {
         case "tok_insufficient_funds": return .declined(reason: "insufficient funds")
         case "tok_timeout": return silent
         case "tok_flaky": return attempt > 2 ? authorized : silent
-        case "tok_late": return attempt > 3 ? authorized : silent
+        // Just too late, however long the customer had.
+        case "tok_late": return isGivenUp ? authorized : .pending
         default: return .declined(reason: "unknown token")
         }
     }

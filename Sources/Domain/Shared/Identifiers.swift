@@ -30,14 +30,17 @@ public struct CustomerID: Hashable, Sendable, Comparable, CustomStringConvertibl
     public static func < (a: CustomerID, b: CustomerID) -> Bool { a.value < b.value }
 }
 
-/// A stock keeping unit, the name of a thing sold: 1 to 64 bytes of printable ASCII without spaces.
+/// A stock keeping unit, the name of a thing sold: 1 to 64 bytes of printable ASCII, with spaces
+/// inside only.
 public struct SKU: Hashable, Sendable, Comparable, CustomStringConvertible, TextIdentifier {
-    static let rule = "must be 1 to 64 printable ASCII characters without spaces"
+    public static let rule = "must be 1 to 64 printable ASCII characters, none of the ends a space"
     public let value: String
 
     /// Nil for what does not fit.
     public init?(_ text: String) {
-        guard fits(text, isVisible) else { return nil }
+        guard fits(text, { isVisible($0) || $0 == 0x20 }), text.utf8.first != 0x20,
+            text.utf8.last != 0x20
+        else { return nil }
         value = text
     }
 

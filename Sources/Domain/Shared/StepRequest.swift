@@ -4,12 +4,14 @@ public import EventSourcing
 public enum StepRequest: Hashable, Sendable {
     case reserve([StockLine])
     case release
-    case authorize(amount: Money, token: String)
+    /// Nil for `within` gives the payment its usual time.
+    case authorize(amount: Money, token: String, within: Duration? = nil)
     case void
     case confirm
     case pack
     case unpack
-    case handOver
+    /// Nil for the carrier's usual way of shipping.
+    case handOver(shipping: String? = nil)
     case recall
     case capture(Money)
     case complete
@@ -44,11 +46,13 @@ extension StepRequest {
             json.member("do", name.rawValue)
             switch self {
             case .reserve(let lines): json.member("lines", lines)
-            case .authorize(let amount, let token):
+            case .authorize(let amount, let token, let time):
                 json.member("amount", amount)
                 json.member("token", token)
+                json.member(within: time)
+            case .handOver(let shipping): if let shipping { json.member("shipping", shipping) }
             case .capture(let amount): json.member("amount", amount)
-            case .release, .void, .confirm, .pack, .unpack, .handOver, .recall, .complete: break
+            case .release, .void, .confirm, .pack, .unpack, .recall, .complete: break
             }
         }
     }
@@ -62,12 +66,14 @@ extension StepRequest {
         case .reserve: self = .reserve(try json.stockLines("lines"))
         case .release: self = .release
         case .authorize:
-            self = .authorize(amount: try json.amount("amount"), token: try json.string("token"))
+            self = .authorize(
+                amount: try json.amount("amount"), token: try json.string("token"),
+                within: try json.within())
         case .void: self = .void
         case .confirm: self = .confirm
         case .pack: self = .pack
         case .unpack: self = .unpack
-        case .handOver: self = .handOver
+        case .handOver: self = .handOver(shipping: try json.optionalString("shipping"))
         case .recall: self = .recall
         case .capture: self = .capture(try json.amount("amount"))
         case .complete: self = .complete

@@ -15,6 +15,11 @@ extension JSONWriter {
         }
     }
 
+    /// Writes the member `withinMicroseconds`, where there is a time.
+    mutating func member(within time: Duration?) {
+        if let time { member("withinMicroseconds", time.microseconds) }
+    }
+
     /// Writes the members `outcome` and, for a refusal, `reason`.
     mutating func members(_ outcome: StepOutcome) {
         switch outcome {
@@ -79,6 +84,14 @@ extension JSONObject {
         var lines: [StockLine] = []
         for line in try objects(name) { lines.append(try StockLine(line)) }
         return lines
+    }
+
+    /// Reads what `member(within:)` writes.
+    func within() throws(JSONError) -> Duration? {
+        guard self["withinMicroseconds"] != nil else { return nil }
+        let time = try integer("withinMicroseconds")
+        guard time > 0 else { throw error("withinMicroseconds", "must be positive") }
+        return .microseconds(time)
     }
 
     /// Reads the members `outcome` and `reason`.

@@ -11,18 +11,24 @@ package enum DeliveriesCommand: Sendable {
 
 package enum DeliveriesAnswer: ServiceAnswer, Hashable {
     case received(SKU, Version, Position)
+    /// A receipt of that reference is on record, at that position or before it.
+    case alreadyReceived(SKU, Version, Position)
     case refused(String)
+    /// The reference belongs to another receipt.
+    case referenceTaken(String)
 
     package var remembered: LedgerEntry? {
-        guard case .received(let sku, let version, let position) = self else { return nil }
-        return LedgerEntry(
-            body: MerkleTree.emptyRoot, stream: StreamID("stock", sku.value), version: version,
-            position: position)
+        switch self {
+        case .received(let sku, let version, let position),
+            .alreadyReceived(let sku, let version, let position):
+            LedgerEntry(
+                body: MerkleTree.emptyRoot, stream: StreamID("stock", sku.value),
+                version: version, position: position)
+        case .refused, .referenceTaken: nil
+        }
     }
 
-    package var position: Position? {
-        if case .received(_, _, let position) = self { position } else { nil }
-    }
+    package var position: Position? { remembered?.position }
 }
 
 /// The deliveries service: stock, reservations, deliveries, and the calls to the carrier.
@@ -36,6 +42,7 @@ package final class DeliveriesCore: ServiceCore {
             "reservation.made": Publication.fact,
             "reservation.refused": Publication.fact,
             "reservation.released": Publication.fact,
+            "reservation.expired": Publication.fact,
             "reservation.answered": Publication.fact,
             "delivery.packed": Publication.fact,
             "delivery.unpacked": Publication.fact,
@@ -44,6 +51,9 @@ package final class DeliveriesCore: ServiceCore {
             "delivery.hand-over-refused": Publication.fact,
             "delivery.recall-requested": Publication.fact,
             "delivery.recalled": Publication.fact,
+            "delivery.out-for-delivery": Publication.fact,
+            "delivery.delivered": Publication.fact,
+            "delivery.lost": Publication.fact,
             "delivery.answered": Publication.fact,
         ])
     /// How many events pass between two snapshots of what is available.
@@ -57,6 +67,7 @@ package final class DeliveriesCore: ServiceCore {
     private var unfolded: [Fact] = []
     private var snapshotAt = Position.start
     private let retryPause: Duration
+    private let holdFor: Duration
 
     private enum Fact {
         case stock(Stock.Event)
@@ -64,9 +75,14 @@ package final class DeliveriesCore: ServiceCore {
         case delivery(Delivery.Event, OrderID)
     }
 
-    /// - Parameter retryPause: the first pause after a call without an answer; it doubles up to a
-    ///   minute.
-    package init(retryPause: Duration = .seconds(1)) { self.retryPause = retryPause }
+    /// - Parameters:
+    ///   - retryPause: the first pause after a call without an answer; it doubles up to a minute.
+    ///   - holdFor: how long stock stays reserved for an order that is not packed, with the orders
+    ///     service up all the while.
+    package init(retryPause: Duration = .seconds(1), holdFor: Duration = .seconds(86_400)) {
+        self.retryPause = retryPause
+        self.holdFor = holdFor
+    }
 
     /// Folds the log after the newest snapshot that this version of the fold made.
     package func open(_ log: EventLog) throws(StoreError) {
@@ -142,7 +158,12 @@ package final class DeliveriesCore: ServiceCore {
             case .success(let events):
                 unfolded += events.map(Fact.stock)
                 let version = try stock.load(sku.value, in: transaction.queries).version
-                return .received(sku, version, transaction.head)
+                return events.isEmpty
+                    ? .alreadyReceived(sku, version, transaction.head)
+                    : .received(sku, version, transaction.head)
+            case .failure(.referenceTaken(let quantity)):
+                return .referenceTaken(
+                    Stock.Rejection.referenceTaken(quantity: quantity).description)
             case .failure(let rejection): return .refused(rejection.description)
             }
         }
@@ -165,9 +186,12 @@ package final class DeliveriesCore: ServiceCore {
             case .reserve(let lines):
                 try decide(.reserve(step, lines, from: availability), order, in: transaction)
             case .release: try decide(.release(step), order, in: transaction)
-            case .pack: try decide(.pack(step), order, in: transaction)
+            case .pack:
+                let reservation = try reservations.load(order.value, in: transaction.queries)
+                try decide(.pack(step, from: reservation.state.phase), order, in: transaction)
             case .unpack: try decide(.unpack(step), order, in: transaction)
-            case .handOver: try decide(.handOver(step), order, in: transaction)
+            case .handOver(let shipping):
+                try decide(.handOver(step, shipping: shipping), order, in: transaction)
             case .recall: try decide(.recall(step), order, in: transaction)
             case .authorize, .void, .confirm, .capture, .complete:
                 throw StoreError.closed
@@ -184,26 +208,50 @@ package final class DeliveriesCore: ServiceCore {
         _ command: Reservation.Command, _ order: OrderID, in transaction: Transaction
     ) throws(StoreError) {
         let result = try reservations.decide(command, for: order.value, in: transaction)
-        if case .success(let events) = result {
-            unfolded += events.map { .reservation($0, order) }
+        guard case .success(let events) = result else { return }
+        unfolded += events.map { .reservation($0, order) }
+        let key = Self.holdTimer(order)
+        for event in events {
+            switch event {
+            case .made:
+                try transaction.set(
+                    Timer(
+                        key: key, due: transaction.now + holdFor, source: "orders",
+                        request: transaction.head, within: holdFor, data: order.value))
+            case .released: try transaction.removeTimer(key)
+            case .refused, .expired, .answered: break
+            }
         }
     }
+
+    /// The timer that ends a reservation; it is there while stock is held for an order that nobody
+    /// has begun to deliver.
+    package static func holdTimer(_ order: OrderID) -> String { "reservation-\(order)" }
 
     private func decide(
         _ command: Delivery.Command, _ order: OrderID, in transaction: Transaction
     ) throws(StoreError) {
+        let isFirst =
+            try deliveries.load(order.value, in: transaction.queries).state.phase == .absent
         let result = try deliveries.decide(command, for: order.value, in: transaction)
         if case .success(let events) = result { unfolded += events.map { .delivery($0, order) } }
         let delivery = try deliveries.load(order.value, in: transaction.queries).state
-        guard case .handOver(let key)? = delivery.nextEffect else { return }
+        if isFirst, delivery.phase != .absent {
+            try transaction.removeTimer(Self.holdTimer(order))
+        }
+        guard let call = delivery.nextEffect else { return }
         try transaction.request(
             Effect(
-                key: key, kind: CarrierCalls.handOver,
-                stream: StreamID("delivery", order.value), data: "{}",
-                metadata: transaction.metadata.text, due: transaction.now))
+                key: call.key, kind: call.kind, stream: StreamID("delivery", order.value),
+                data: call.data(at: transaction.now), metadata: transaction.metadata.text,
+                due: transaction.now))
     }
 
-    package func fire(_ timer: Timer, in transaction: Transaction) {}
+    package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
+        guard let order = OrderID(timer.data) else { return }
+        transaction.metadata = Metadata(correlation: order.value, actor: "timer")
+        try decide(.expire(held: timer.within), order, in: transaction)
+    }
 
     package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)
         throws(StoreError)
@@ -212,9 +260,14 @@ package final class DeliveriesCore: ServiceCore {
             let pause = min(retryPause * (1 << min(effect.attempts, 16)), .seconds(60))
             return try transaction.postpone(effect, until: transaction.now + pause)
         }
-        try transaction.finish(effect)
-        guard let order = OrderID(effect.stream.id), let command = CarrierCalls.command(text)
-        else { return }
+        guard let order = OrderID(effect.stream.id),
+            let (command, pause) = CarrierCalls.command(text)
+        else { return try transaction.finish(effect) }
+        if let pause {
+            try transaction.postpone(effect, until: transaction.now + pause)
+        } else {
+            try transaction.finish(effect)
+        }
         try decide(command, order, in: transaction)
     }
 }

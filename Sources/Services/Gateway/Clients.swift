@@ -41,6 +41,8 @@ package enum RefusalCode {
     package static let unknownOrder = "order-not-found"
     /// 409
     package static let tooLate = "too-late"
+    /// 409
+    package static let referenceTaken = "reference-taken"
     /// 422
     package static let invalid = "invalid-request"
 }

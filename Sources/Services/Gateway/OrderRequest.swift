@@ -73,8 +73,7 @@ struct OrderRequest {
     ) -> OrderLine? {
         var line = BodyFields(object, known: lineMembers)
         let sku = line.parsed(
-            "sku", required: true,
-            rule: "must be 1 to 64 printable ASCII characters without spaces"
+            "sku", required: true, rule: SKU.rule
         ) { SKU($0) }
         let limits = OrderLine.quantities
         let quantity = line.integer(

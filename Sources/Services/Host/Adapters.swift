@@ -75,7 +75,12 @@ struct StockAdapter: StockClient {
                     case .received(let sku, let version, let position):
                         .accepted(
                             runner.identity(position), version, replayed: replayed, id: sku.value)
+                    case .alreadyReceived(let sku, let version, let position):
+                        .accepted(
+                            runner.identity(position), version, replayed: true, id: sku.value)
                     case .refused(let why): .refused(code: RefusalCode.invalid, detail: why)
+                    case .referenceTaken(let why):
+                        .refused(code: RefusalCode.referenceTaken, detail: why)
                     }
                 })
         }

@@ -33,7 +33,8 @@ package struct Audit: Sendable {
 
     private var orders: [String: (end: String?, total: Money?)] = [:]
     private var captured: [String: Money] = [:]
-    private var handedOver: Set<String> = []
+    /// Of the deliveries that have begun.
+    private var phases: [String: Delivery.Phase] = [:]
 
     /// - Parameters:
     ///   - data: the shop's folder.
@@ -121,7 +122,7 @@ package struct Audit: Sendable {
         var due: Set<String> = []
         for (id, payment) in try log.folds("payment", Payment.self) {
             switch payment.nextEffect {
-            case .authorize(let key, _, _), .void(let key, _), .capture(let key, _, _):
+            case .authorize(let key, _, _, _), .void(let key, _), .capture(let key, _, _):
                 due.insert(key)
             case nil: break
             }
@@ -133,9 +134,17 @@ package struct Audit: Sendable {
     private mutating func auditDeliveries(_ log: AuditedLog) throws(StoreError) {
         var due: Set<String> = []
         for (id, delivery) in try log.folds("delivery", Delivery.self) {
-            if case .handOver(let key)? = delivery.nextEffect { due.insert(key) }
-            if delivery.phase == .handedOver { handedOver.insert(id) }
+            if let call = delivery.nextEffect { due.insert(call.key) }
+            phases[id] = delivery.phase
         }
+        var held: Set<String> = []
+        for (id, reservation) in try log.folds("reservation", Reservation.self) {
+            guard let order = OrderID(id), reservation.phase == .made,
+                phases[id] ?? .absent == .absent
+            else { continue }
+            held.insert(DeliveriesCore.holdTimer(order))
+        }
+        compare("deliveries", "timers of what is held", try log.timerKeys(), held)
         compare("deliveries", "calls that wait", try log.effectKeys(), due)
         guard let snapshot = try log.snapshot("availability", fold: Availability.version) else {
             return
@@ -156,12 +165,19 @@ package struct Audit: Sendable {
                 if captured[id] != order.total {
                     find("payments", "order \(id) is completed, but its total was not captured")
                 }
-                if !handedOver.contains(id) {
+                if !Self.isWithCarrier(phases[id] ?? .absent) {
                     find("deliveries", "order \(id) is completed, but no parcel was handed over")
                 }
             } else if captured[id] != nil {
                 find("payments", "order \(id) is \(end), but money was captured")
             }
+        }
+    }
+
+    private static func isWithCarrier(_ phase: Delivery.Phase) -> Bool {
+        switch phase {
+        case .handedOver, .outForDelivery, .delivered, .lost: true
+        case .absent, .packed, .unpacked, .handingOver, .recallPending, .recalled: false
         }
     }
 

@@ -18,6 +18,13 @@ package final class Shop: Sendable {
         package var address = "127.0.0.1"
         /// 0 takes a free one.
         package var port: UInt16 = 8080
+        /// How long a customer has to pay; nil for the usual time.
+        package var payWithin: Duration?
+        /// How long stock stays reserved for an order that is not packed.
+        package var holdFor = Duration.seconds(86_400)
+        /// How long the built-in carrier has a parcel on the way, and then before the door.
+        package var inTransit = Duration.zero
+        package var outForDelivery = Duration.zero
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -63,11 +70,15 @@ package final class Shop: Sendable {
             folder: "\(data)/broker", runtime: runtime, notices: notice)
         try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
         let wiring = Wiring(data: data)
+        let carrier = BuiltInCarrier(
+            times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
+            runtime: runtime)
         func settingsOf(_ log: LogName) -> ServiceSettings {
             ServiceSettings(path: DataFolder.log(log.value, in: data))
         }
         orders = ServiceRunner(
-            settings: settingsOf(OrdersCore.log), makeCore: { OrdersCore(runtime: runtime) },
+            settings: settingsOf(OrdersCore.log),
+            makeCore: { OrdersCore(runtime: runtime, payWithin: settings.payWithin) },
             broker: broker, feeds: wiring.feeds, handler: NoCalls(), runtime: runtime,
             notice: notice)
         payments = ServiceRunner(
@@ -75,9 +86,10 @@ package final class Shop: Sendable {
             feeds: wiring.feeds, handler: PaymentCalls(provider: BuiltInPaymentProvider()),
             runtime: runtime, notice: notice)
         deliveries = ServiceRunner(
-            settings: settingsOf(DeliveriesCore.log), makeCore: { DeliveriesCore() },
-            broker: broker, feeds: wiring.feeds, handler: CarrierCalls(carrier: BuiltInCarrier()),
-            runtime: runtime, notice: notice)
+            settings: settingsOf(DeliveriesCore.log),
+            makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
+            feeds: wiring.feeds,
+            handler: CarrierCalls(carrier: carrier), runtime: runtime, notice: notice)
         let mails = try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))

@@ -22,7 +22,8 @@ package final class NotificationsCore: ServiceCore {
     private static let kinds: [String: Notification.Kind] = [
         "order.confirmed": .confirmed, "order.completed": .completed,
         "order.cancelled": .cancelled, "order.rejected": .rejected, "order.expired": .expired,
-        "delivery.handed-over": .shipped,
+        "order.cancellation-refused": .cancellationRefused, "delivery.handed-over": .shipped,
+        "delivery.delivered": .delivered, "delivery.lost": .lost,
     ]
     /// How often a mail is tried before it is recorded as failed.
     private static let mailAttempts = 10

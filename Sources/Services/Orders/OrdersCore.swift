@@ -19,11 +19,14 @@ package final class OrdersCore: ServiceCore {
     private let runtime: any Runtime
     /// The most checkouts that may be open; above it placing is refused for now.
     private let openLimit: Int
+    /// How long a customer has to pay; nil for the usual time.
+    private let payWithin: Duration?
     private(set) var openCount = 0
     private var openChange = 0
 
-    package init(runtime: any Runtime, openLimit: Int = 200_000) {
+    package init(runtime: any Runtime, openLimit: Int = 200_000, payWithin: Duration? = nil) {
         self.runtime = runtime
+        self.payWithin = payWithin
         self.openLimit = openLimit
     }
 
@@ -94,7 +97,7 @@ package final class OrdersCore: ServiceCore {
         case .success: break
         }
         let position = transaction.head
-        let context = Checkout.Context(order: order, draft: sealed)
+        let context = Checkout.Context(order: order, draft: sealed, payWithin: payWithin)
         let version = try orders.load(order.value, in: transaction.queries).version
         try advance(order, .start(context), in: transaction)
         return .accepted(order, version, position)
@@ -113,7 +116,8 @@ package final class OrdersCore: ServiceCore {
         let sealed = SealedText.seal(contact, key: key, nonce: nonce, place: owner)
         return try Order.Draft(
             customer: draft.customer, contact: "\(owner) \(sealed)", currency: draft.currency,
-            lines: draft.lines, token: draft.token, reference: draft.reference)
+            lines: draft.lines, token: draft.token, reference: draft.reference,
+            shipping: draft.shipping)
     }
 
     private func randomBytes(_ count: Int) -> [UInt8] {
@@ -186,8 +190,10 @@ package final class OrdersCore: ServiceCore {
         switch event {
         case .started: openChange += 1
         case .requested(let step, let request):
-            let current = try checkouts.load(order.value, in: transaction.queries).state.current
-            guard let participant = current?.participant, let deadline = current?.deadline else {
+            let checkout = try checkouts.load(order.value, in: transaction.queries).state
+            guard let participant = checkout.current?.participant,
+                let deadline = checkout.deadline
+            else {
                 let outcome = try carryOut(request, for: order, in: transaction)
                 return try advance(order, .outcome(step, outcome), in: transaction)
             }

@@ -6,8 +6,27 @@ package import Messaging
 /// Calls to the payment provider as they are kept and as they come back.
 enum PaymentCall {
     static let authorize = "payment.authorize"
+    /// An authorization that nobody waits for any more.
+    static let settle = "payment.settle"
     static let void = "payment.void"
     static let capture = "payment.capture"
+
+    /// The answer of a provider that waits for the customer.
+    static let pending = "pending"
+
+    static func isPending(_ text: String) -> Bool {
+        guard let json = try? JSONObject(try JSON(parsing: text)) else { return false }
+        return (try? json.string("result")) == pending
+    }
+
+    /// When the customer's time to pay is over; nil for a call that is no authorization.
+    static func deadline(of effect: Effect) -> Timestamp? {
+        guard effect.kind == authorize || effect.kind == settle,
+            let json = try? JSONObject(try JSON(parsing: effect.data)),
+            let deadline = try? json.integer("deadline")
+        else { return nil }
+        return Timestamp(microseconds: deadline)
+    }
 
     /// What the provider's answer says to the payment; nil for text that is none of ours.
     static func command(_ text: String) -> Payment.Command? {
@@ -38,7 +57,8 @@ enum PaymentCall {
 extension Payment.Effect {
     var kind: String {
         switch self {
-        case .authorize: PaymentCall.authorize
+        case .authorize(_, _, _, let isGivenUp):
+            isGivenUp ? PaymentCall.settle : PaymentCall.authorize
         case .void: PaymentCall.void
         case .capture: PaymentCall.capture
         }
@@ -46,17 +66,19 @@ extension Payment.Effect {
 
     var key: String {
         switch self {
-        case .authorize(let key, _, _), .void(let key, _), .capture(let key, _, _): key
+        case .authorize(let key, _, _, _), .void(let key, _), .capture(let key, _, _): key
         }
     }
 
-    var data: String {
+    /// - Parameter deadline: when the customer's time to pay is over.
+    func data(deadline: Timestamp) -> String {
         var json = JSONWriter()
         json.object { json in
             switch self {
-            case .authorize(_, let amount, let token):
+            case .authorize(_, let amount, let token, _):
                 json.member("amount") { amount.encode(to: &$0) }
                 json.member("token", token)
+                json.member("deadline", deadline.microseconds)
             case .void(_, let authorization): json.member("authorization", authorization)
             case .capture(_, let authorization, let amount):
                 json.member("authorization", authorization)
@@ -78,7 +100,7 @@ package struct PaymentCalls: EffectHandler {
             let json = try JSONObject(try JSON(parsing: effect.data))
             let attempt = effect.attempts + 1
             switch effect.kind {
-            case PaymentCall.authorize:
+            case PaymentCall.authorize, PaymentCall.settle:
                 return authorize(
                     effect, try Money(try json.object("amount")), try json.string("token"))
             case PaymentCall.void:
@@ -105,10 +127,12 @@ package struct PaymentCalls: EffectHandler {
 
     private func authorize(_ effect: Effect, _ amount: Money, _ token: String) -> EffectResult {
         switch provider.authorize(
-            key: effect.key, amount: amount, token: token, attempt: effect.attempts + 1)
+            key: effect.key, amount: amount, token: token, attempt: effect.attempts + 1,
+            isGivenUp: effect.kind == PaymentCall.settle)
         {
         case .authorized(let code): PaymentCall.answer("authorized", code)
         case .declined(let reason): PaymentCall.answer("declined", reason)
+        case .pending: PaymentCall.answer(PaymentCall.pending)
         case .noAnswer(let reason): .noAnswer(reason)
         }
     }

@@ -14,6 +14,7 @@ package final class PaymentsCore: ServiceCore {
             "payment.authorized": Publication.fact,
             "payment.declined": Publication.fact,
             "payment.authorization-unknown": Publication.fact,
+            "payment.authorization-overdue": Publication.fact,
             "payment.void-requested": Publication.fact,
             "payment.voided": Publication.fact,
             "payment.capture-requested": Publication.fact,
@@ -21,8 +22,9 @@ package final class PaymentsCore: ServiceCore {
             "payment.capture-failed": Publication.fact,
             "payment.answered": Publication.fact,
         ])
-    /// How often the provider is asked to authorize before its silence counts as no.
-    private static let authorizationAttempts = 5
+
+    /// How often the provider is asked to authorize, at least, before that is given up.
+    private static let leastAttempts = 5
 
     private let payments = Aggregates<Payment>(category: "payment")
     private let retryPause: Duration
@@ -48,7 +50,8 @@ package final class PaymentsCore: ServiceCore {
         guard let (step, request) = asked else { return }
         let command: Payment.Command
         switch request {
-        case .authorize(let amount, let token): command = .authorize(step, amount, token: token)
+        case .authorize(let amount, let token, let time):
+            command = .authorize(step, amount, token: token, within: time)
         case .void: command = .void(step)
         case .capture(let amount): command = .capture(step, amount)
         case .reserve, .release, .confirm, .pack, .unpack, .handOver, .recall, .complete:
@@ -68,30 +71,59 @@ package final class PaymentsCore: ServiceCore {
         try transaction.request(
             Effect(
                 key: call.key, kind: call.kind, stream: StreamID("payment", order),
-                data: call.data, metadata: transaction.metadata.text, due: transaction.now))
+                data: call.data(deadline: transaction.now + payment.time),
+                metadata: transaction.metadata.text, due: transaction.now))
     }
 
     package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)
         throws(StoreError)
     {
         switch result {
+        case .answered(let text) where PaymentCall.isPending(text):
+            try wait(effect, in: transaction, orGiveUp: .authorizationOverdue(reason: Self.late))
         case .answered(let text):
             try transaction.finish(effect)
             guard let command = PaymentCall.command(text) else { return }
             try decide(command, for: effect.stream.id, in: transaction)
-        case .noAnswer(let reason):
-            if effect.kind == PaymentCall.authorize,
-                effect.attempts + 1 >= Self.authorizationAttempts
-            {
-                try transaction.finish(effect)
-                return try decide(
-                    .authorizationUnknown(reason: reason), for: effect.stream.id, in: transaction)
-            }
-            // An authorization that nobody waits for any more is still asked for: its outcome
-            // decides what to void.
-            let doublings = min(effect.attempts, 16)
-            let pause = min(retryPause * (1 << doublings), .seconds(60))
-            try transaction.postpone(effect, until: transaction.now + pause)
+        case .noAnswer:
+            try wait(effect, in: transaction, orGiveUp: .authorizationUnknown(reason: Self.late))
         }
+    }
+
+    /// Begins as the checkout's own deadlines do: the order expires.
+    private static let late = "timed out: the payment was not made in time"
+
+    /// Has the call made again after a pause that doubles; an authorization at its deadline once
+    /// more, and then no more.
+    ///
+    /// Only an answer that was asked for after the deadline decides, and not before the provider
+    /// was asked some times: no outage of ours takes the customer's time.
+    private func wait(
+        _ effect: Effect, in transaction: Transaction, orGiveUp command: Payment.Command
+    ) throws(StoreError) {
+        let order = effect.stream.id
+        var pause = min(retryPause * (1 << min(effect.attempts, 16)), .seconds(60))
+        var deadline: Timestamp?
+        switch effect.kind {
+        case PaymentCall.authorize:
+            let time = try payments.load(order, in: transaction.queries).state.time
+            pause = min(pause, time / 8)
+            deadline = PaymentCall.deadline(of: effect)
+        case PaymentCall.settle:
+            // Who waits for the customer has yet to say what is to be voided; who is silent is
+            // voided to be sure.
+            if case .authorizationUnknown = command { deadline = transaction.now }
+        default: break
+        }
+        guard let deadline else {
+            return try transaction.postpone(effect, until: transaction.now + pause)
+        }
+        if transaction.now >= deadline, effect.attempts + 1 >= Self.leastAttempts {
+            try transaction.finish(effect)
+            return try decide(command, for: order, in: transaction)
+        }
+        let next = transaction.now + pause
+        try transaction.postpone(
+            effect, until: transaction.now < deadline ? min(next, deadline) : next)
     }
 }

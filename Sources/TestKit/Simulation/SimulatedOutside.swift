@@ -1,4 +1,5 @@
 package import Domain
+package import EventSourcing
 import Synchronization
 
 /// The world outside the shop: takes money, parcels and mails, and remembers each by its key, as
@@ -11,23 +12,33 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
         /// By the key of the capture: what was taken, and from which authorization.
         package var captured: [String: (authorization: String, amount: Money)] = [:]
         package var parcels: Set<String> = []
+        /// By tracking number: where each parcel ended.
+        package var delivered: Set<String> = []
+        package var lost: Set<String> = []
         package var mails: [String: Int] = [:]
     }
 
     private let builtIn = BuiltInPaymentProvider()
+    private let carrier: BuiltInCarrier
     private let state = Mutex(Books())
 
-    package init() {}
+    package init(runtime: any Runtime) {
+        carrier = BuiltInCarrier(
+            times: .init(inTransit: .seconds(20), outForDelivery: .seconds(5)), runtime: runtime)
+    }
 
     package var books: Books { state.withLock { $0 } }
 
-    package func authorize(key: String, amount: Money, token: String, attempt: Int)
-        -> AuthorizationResult
-    {
-        let result = builtIn.authorize(key: key, amount: amount, token: token, attempt: attempt)
-        // One that never answers may have taken the authorization all the same.
-        if case .declined = result { return result }
-        state.withLock { $0.authorized[key] = amount }
+    package func authorize(
+        key: String, amount: Money, token: String, attempt: Int, isGivenUp: Bool
+    ) -> AuthorizationResult {
+        let result = builtIn.authorize(
+            key: key, amount: amount, token: token, attempt: attempt, isGivenUp: isGivenUp)
+        switch result {
+        case .declined, .pending: break
+        // One that does not answer may have taken the authorization all the same.
+        case .authorized, .noAnswer: state.withLock { $0.authorized[key] = amount }
+        }
         return result
     }
 
@@ -45,13 +56,28 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
             key: key, authorization: authorization, amount: amount, attempt: attempt)
     }
 
-    package func handOver(key: String, attempt: Int) -> CarrierResult {
+    package func handOver(key: String, shipping: String?, attempt: Int) -> CarrierResult {
         // Some parcels are refused, by what their key ends with.
         guard let last = key.utf8.reduce(0, { ($0 &* 31 &+ Int($1)) % 1_000_003 }) as Int?,
             !last.isMultiple(of: 17)
         else { return .refused(reason: "too heavy") }
-        state.withLock { _ = $0.parcels.insert(key) }
-        return .accepted(tracking: "track-\(last)")
+        let result = carrier.handOver(key: key, shipping: shipping, attempt: attempt)
+        if case .accepted = result { state.withLock { _ = $0.parcels.insert(key) } }
+        return result
+    }
+
+    package func track(_ tracking: String, shipping: String?, acceptedAt: Timestamp)
+        -> TrackingResult
+    {
+        let result = carrier.track(tracking, shipping: shipping, acceptedAt: acceptedAt)
+        state.withLock { books in
+            switch result {
+            case .at(.delivered, _): books.delivered.insert(tracking)
+            case .at(.lost, _): books.lost.insert(tracking)
+            case .at(.inTransit, _), .at(.outForDelivery, _), .noAnswer: break
+            }
+        }
+        return result
     }
 
     package func send(key: String, to: String, subject: String, body: String) {

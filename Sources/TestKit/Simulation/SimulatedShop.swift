@@ -13,7 +13,7 @@ import Projections
 package final class SimulatedShop {
     package let runtime: SimulatedRuntime
     package let broker: FaultyBroker
-    package let outside = SimulatedOutside()
+    package let outside: SimulatedOutside
     package let orders: SimulatedService<OrdersCore>
     package let payments: SimulatedService<PaymentsCore>
     package let deliveries: SimulatedService<DeliveriesCore>
@@ -25,6 +25,8 @@ package final class SimulatedShop {
         let runtime = SimulatedRuntime(seed: seed)
         let broker = FaultyBroker(runtime: runtime, seed: seed)
         (self.runtime, self.broker) = (runtime, broker)
+        let outside = SimulatedOutside(runtime: runtime)
+        self.outside = outside
         let ordersPath = "\(folder)/orders.db"
         orders = SimulatedService(
             path: ordersPath, broker: broker, handler: NoCalls(), runtime: runtime,
@@ -36,7 +38,7 @@ package final class SimulatedShop {
         deliveries = SimulatedService(
             path: "\(folder)/deliveries.db", broker: broker,
             handler: CarrierCalls(carrier: outside), runtime: runtime,
-            makeCore: { DeliveriesCore() })
+            makeCore: { DeliveriesCore(holdFor: .seconds(1800)) })
         notifications = SimulatedService(
             path: "\(folder)/notifications.db", broker: broker,
             handler: MailCalls(mailer: outside, keys: SimulatedKeys(path: ordersPath)),
