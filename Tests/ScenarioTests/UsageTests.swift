@@ -6,7 +6,8 @@ import Testing
     private static let commands = [
         [], ["up"], ["order"], ["order", "place"], ["order", "get"], ["order", "cancel"],
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["epoch"],
-        ["epoch", "open"], ["bench"], ["bench", "store"], ["bench", "shop"],
+        ["epoch", "open"], ["import"], ["import", "online-retail"], ["bench"],
+        ["bench", "store"], ["bench", "shop"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -42,6 +43,11 @@ import Testing
         (["events", "--limit", "0"], "--limit must be"),
         (["events", "--after", "-5"], "--after must be"), (["replay"], "--verify"),
         (["epoch", "open", "--service", "orders"], "--why"),
+        (["import"], "which command"), (["import", "online-retail"], "file is missing"),
+        (["import", "online-retail", "a", "b"], "too many"),
+        (["import", "online-retail", "a", "--limit", "0"], "--limit must be"),
+        (["import", "online-retail", "a", "--clients", "65"], "--clients must be"),
+        (["import", "online-retail", "a", "--url", "x"], "--url must be"),
         (["bench", "shop", "--orders", "1"], "--orders must be"),
     ]
 
