@@ -60,7 +60,8 @@ let package = Package(
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections",
             ]),
         .executableTarget(
-            name: "shopctl", dependencies: [
+            name: "shopctl",
+            dependencies: [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
                 "EventSourcing",
             ],

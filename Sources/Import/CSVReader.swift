@@ -24,8 +24,8 @@ package struct CSVRecord: Hashable, Sendable {
 ///     while let record = try reader.next() { ... }
 ///     if let last = try reader.close() { ... }
 ///
-/// A line ends with LF or CRLF, the last one may end with the file. Empty lines are passed over, and
-/// so is a byte order mark in front. Holds one record and what was appended last.
+/// A line ends with LF or CRLF, the last one may end with the file. Empty lines are passed over, as
+/// is a byte order mark in front. Holds one record and what was appended last.
 package struct CSVReader: Sendable {
     /// The bytes one field may have: a quote that is never closed would take in the whole file.
     package static let maximumField = 16 * 1024

@@ -1,7 +1,7 @@
 package import Domain
 
-/// What a first reading of a file finds out, so that nothing is sent before all of it is known to be
-/// sound: which invoices become orders, what they need in stock, and what cannot be sold.
+/// What a first reading of a file finds out, so that nothing is sent before all of it is known to
+/// be sound: which invoices become orders, what they need in stock, and what cannot be sold.
 ///
 /// Holds the invoices' numbers and a sum per SKU, not the lines.
 package struct ImportPlan: Sendable {
@@ -72,7 +72,7 @@ package struct ImportPlan: Sendable {
             throw ImportError(
                 line: line.line,
                 "invoice \(line.invoice) has customer \(line.customer?.value ?? "none") here and "
-                    + "\(invoice.customer?.value ?? "none") above; an order has one: correct the file"
+                    + "\(invoice.customer?.value ?? "none") above; an order has one"
             )
         }
         let most = Order.Draft.lineCounts.upperBound

@@ -45,8 +45,8 @@ package struct ImportedOrder: Hashable, Sendable {
     }
 }
 
-/// Makes orders of the lines of a second reading. An invoice whose lines lie apart is held back until
-/// its last one.
+/// Makes orders of the lines of a second reading. An invoice whose lines lie apart is held back
+/// until its last one.
 package struct OrderAssembler: Sendable {
     private let plan: ImportPlan
     /// The invoice whose lines are being read, with what was held back of it.

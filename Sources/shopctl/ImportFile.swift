@@ -52,8 +52,8 @@ final class ImportContent {
         let errors: Int32
     }
 
-    /// A digest of all that was read, the same for the same content: of each piece, and the digest of
-    /// what is before it in front.
+    /// A digest of all that was read, the same for the same content: of each piece, with the digest
+    /// of what is before it in front.
     private(set) var digest = SHA256.hash([])
     let path: String
     private let input: Int32

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What a person sees while an import is under way: one line with a bar, the rate and the time left.
+/// What a person sees while an import is under way: a line with a bar, the rate and the time left.
 final class ImportProgress: Sendable {
     private struct State {
         var name = ""

@@ -6,8 +6,8 @@ import Synchronization
 
 /// Brings the orders of a file into a shop: the goods first, then the orders, then their ends.
 ///
-/// Each request may be repeated, and so may the whole import: receipts carry a reference made of the
-/// file's content, orders their invoice's number.
+/// Each request may be repeated, and so may the whole import: receipts carry a reference made of
+/// the file's content, orders their invoice's number.
 final class Importer: Sendable {
     /// What became of it.
     struct Tally: Sendable {
@@ -48,7 +48,7 @@ final class Importer: Sendable {
 
     var tally: Tally { state.withLock { $0 } }
 
-    /// - Throws: where no shop answers at once: before anything was sent there is nothing to wait for.
+    /// - Throws: where no shop answers at once: nothing was sent yet that is worth waiting for.
     func check() throws {
         let answer = try client.client.exchange(.get, "/livez")
         let json = try? JSON(parsing: answer.body)

@@ -1,4 +1,6 @@
 import Foundation
+import HTTP
+import Synchronization
 import Testing
 
 /// Files that cannot be imported: told before anything is sent.
@@ -71,6 +73,43 @@ import Testing
         let nobody = try Shopctl.run("import", "online-retail", path, "--url", "http://127.0.0.1:1")
         #expect(nobody.code == 1 && nobody.output.isEmpty, "\(nobody)")
         #expect(nobody.error.contains("shopctl up"), "\(nobody.error)")
+        let other = try HTTPServer.start { _, responder in responder.respond(.text(200, "hello")) }
+        defer { other.stop() }
+        let refused = try Shopctl.run(
+            "import", "online-retail", path, "--url", "http://127.0.0.1:\(other.port)")
+        #expect(refused.code == 1 && refused.error.contains("not as a shop"), "\(refused)")
+    }
+
+    @Test func `a busy shop is asked again with the same keys`() throws {
+        let folder = try Folder()
+        let path = "\(folder.path)/one.csv"
+        try "\(Self.header)\(Self.row)".write(toFile: path, atomically: true, encoding: .utf8)
+        let asked = Mutex<[String]>([])
+        let busy = try HTTPServer.start { request, responder in
+            guard request.method == .post else {
+                return responder.respond(.text(200, "{\"status\":\"\(Self.status(request))\"}"))
+            }
+            let key = request.headers["Idempotency-Key"] ?? ""
+            let isFirst = asked.withLock { asked in
+                asked.append(key)
+                return !asked.dropLast().contains(key)
+            }
+            var answer = HTTPResponse.text(isFirst ? 503 : 201, "{\"id\":\"o-1\"}")
+            if isFirst { answer.headers["Retry-After"] = "1" }
+            responder.respond(answer)
+        }
+        defer { busy.stop() }
+        let done = try Shopctl.run(
+            "import", "online-retail", path, "--url", "http://127.0.0.1:\(busy.port)")
+        #expect(done.code == 0 && done.output.contains("1 placed"), "\(done)")
+        let keys = asked.withLock { $0 }
+        #expect(keys.count == 4 && keys[0] == keys[1] && keys[0].hasPrefix("import-"), "\(keys)")
+        #expect(keys.suffix(2) == ["import/1", "import/1"], "\(keys)")
+    }
+
+    /// Alive, and each order completed.
+    private static func status(_ request: HTTPRequest) -> String {
+        request.target == "/livez" ? "alive" : "completed"
     }
 
     @Test func `a machine without gzip is told what to do`() throws {
