@@ -57,7 +57,7 @@ import Testing
             try sqlite(shop.folder.readStore, "SELECT sum(on_hand), sum(reserved) FROM stock")
                 == "0|0\n"
         }
-        let verified = try Shopctl.verify(shop.folder)
+        let verified = try Shopctl.verify(shop.folder, within: 300)
         #expect(verified.code == 0, "\(verified.all)")
     }
 
@@ -107,7 +107,7 @@ import Testing
     }
 
     private func waitForOrders(_ count: Int, _ shop: RunningShop, _ importer: Child) throws {
-        try eventually("\(count) orders are placed", within: 120) {
+        try eventually("\(count) orders are placed", within: 300) {
             guard importer.exitCode == nil else { throw Failure(importer.standardError) }
             let placed = try sqlite(
                 shop.folder.log("orders"),
@@ -151,7 +151,7 @@ import Testing
         #expect(some["beyondLimit"]?.integer == Sample.orders - 7)
         let more = try imported(shop, Sample.path, ["--limit", "9", "--clients", "1"])
         #expect(more["placed"]?.integer == 2 && more["thereAlready"]?.integer == 7)
-        let verified = try Shopctl.verify(shop.folder)
+        let verified = try Shopctl.verify(shop.folder, within: 300)
         #expect(verified.code == 0, "\(verified.all)")
     }
 

@@ -66,8 +66,8 @@ enum Shopctl {
     }
 
     /// Replays and compares everything.
-    static func verify(_ folder: Folder) throws -> Finished {
-        try run("replay", "--verify", "--data", folder.data)
+    static func verify(_ folder: Folder, within limit: Double = 60) throws -> Finished {
+        try run([path, "replay", "--verify", "--data", folder.data], within: limit)
     }
 }
 
