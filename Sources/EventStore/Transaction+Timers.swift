@@ -89,12 +89,6 @@ extension EventLog {
 extension EventLog {
     /// How many timers have a key that begins with `prefix`.
     package func countTimers(prefix: String) throws(StoreError) -> Int {
-        try reading { (connection) throws(SQLiteError) in
-            let statement = try connection.statement(
-                "SELECT count(*) FROM timers WHERE substr(key, 1, length(?1)) = ?1")
-            defer { statement.reset() }
-            try statement.bind(1, prefix)
-            return try statement.step() ? Int(statement.integer(0)) : 0
-        }
+        try queries.countTimers(prefix: prefix)
     }
 }

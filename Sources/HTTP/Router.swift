@@ -28,6 +28,7 @@ package struct Router: Sendable {
         let pattern: String
         let names: [String]
         let handler: HTTPHandler
+        let observer: (any RequestObserver)?
     }
 
     private struct Node {
@@ -38,10 +39,20 @@ package struct Router: Sendable {
 
     private var root = Node()
     private let renderError: ErrorRenderer
+    private let observe: (@Sendable (String) -> any RequestObserver)?
+    private let unknown: (any RequestObserver)?
 
     /// A router without routes.
-    package init(renderError: @escaping ErrorRenderer = { .text($0, $1) }) {
+    ///
+    /// - Parameter observe: gives what watches the requests of a pattern; asked as routes are
+    ///   added, and once with the empty text, for requests whose path matches none.
+    package init(
+        renderError: @escaping ErrorRenderer = { .text($0, $1) },
+        observe: (@Sendable (String) -> any RequestObserver)? = nil
+    ) {
         self.renderError = renderError
+        self.observe = observe
+        unknown = observe?("")
     }
 
     /// Adds a route. `pattern` starts with `/`; its segments are literals, already decoded, or
@@ -53,7 +64,9 @@ package struct Router: Sendable {
         precondition(pattern.utf8.first == UInt8(ascii: "/"), "a pattern starts with '/'")
         let segments = pattern.utf8.count == 1 ? [] : Router.segments(pattern)
         let names = segments.compactMap(Router.placeholderName)
-        let route = Route(method: method, pattern: pattern, names: names, handler: handler)
+        let route = Route(
+            method: method, pattern: pattern, names: names, handler: handler,
+            observer: observe?(pattern))
         Router.insert(route, segments[...], &root)
     }
 
@@ -63,12 +76,15 @@ package struct Router: Sendable {
         guard let node = Router.find(request.path[...], root, &values),
             !request.target.utf8.elementsEqual("*".utf8)
         else {
+            let responder = Router.watch(responder, request, unknown)
             responder.respond(renderError(404, "There is nothing at this path."))
             return
         }
         let route =
             node.routes.first { $0.method == request.method }
             ?? (request.method == .head ? node.routes.first { $0.method == .get } : nil)
+        let responder = Router.watch(
+            responder, request, (route ?? node.routes.first)?.observer)
         guard let route else {
             var refusal = renderError(405, "\(request.method) is not possible at this path.")
             refusal.headers["Allow"] = Router.allowed(node.routes)
@@ -79,6 +95,12 @@ package struct Router: Sendable {
         request.route = route.pattern
         request.parameters.entries = zip(route.names, values).map { .init(name: $0, value: $1) }
         route.handler(request, responder)
+    }
+
+    private static func watch(
+        _ responder: Responder, _ request: HTTPRequest, _ observer: (any RequestObserver)?
+    ) -> Responder {
+        observer.map { responder.observed(by: $0, request.method) } ?? responder
     }
 
     private static func segments(_ pattern: String) -> [String] {

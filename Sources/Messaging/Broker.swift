@@ -50,6 +50,20 @@ package struct StreamState: Hashable, Sendable {
     }
 }
 
+/// How much of a stream a broker holds.
+package struct StreamHoldings: Hashable, Sendable {
+    package let stream: String
+    package let messages: Int64
+    /// Of its files.
+    package let bytes: Int64
+
+    package init(stream: String, messages: Int64, bytes: Int64) {
+        self.stream = stream
+        self.messages = messages
+        self.bytes = bytes
+    }
+}
+
 /// Names a consumer's place in a stream, and what it wants of it.
 package struct Subscription: Hashable, Sendable {
     package let stream: String

@@ -319,7 +319,8 @@ package final class Engine<Core: ServiceCore> {
             LogStatus(
                 epoch: log.epoch, head: log.head, leaf: log.headLeaf, treeSize: log.tree.size,
                 treeRoot: log.tree.root, asOf: max(now, log.lastRecorded), upSince: upSince,
-                read: checkpoints.mapValues(\.position), haltReason: log.haltReason),
+                read: checkpoints.mapValues(\.position),
+                readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason),
             appended: appended)
     }
 

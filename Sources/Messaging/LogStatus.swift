@@ -12,11 +12,15 @@ package struct LogStatus: Sendable {
     package var asOf: Timestamp
     package var upSince: Timestamp
     package var read: [String: Position]
+    /// Up to when all that a source recorded has been read, by source name.
+    package var readAsOf: [String: Timestamp]
     package var haltReason: String?
 
     package init(
         epoch: Epoch, head: Position, leaf: Digest, treeSize: Int64, treeRoot: Digest,
-        asOf: Timestamp, upSince: Timestamp, read: [String: Position], haltReason: String?
+        asOf: Timestamp, upSince: Timestamp, read: [String: Position],
+        readAsOf: [String: Timestamp],
+        haltReason: String?
     ) {
         self.epoch = epoch
         self.head = head
@@ -26,6 +30,7 @@ package struct LogStatus: Sendable {
         self.asOf = asOf
         self.upSince = upSince
         self.read = read
+        self.readAsOf = readAsOf
         self.haltReason = haltReason
     }
 }

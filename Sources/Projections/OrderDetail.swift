@@ -2,7 +2,7 @@ package import Domain
 package import EventSourcing
 
 /// How an order stands, as its customer sees it.
-package enum ShownStatus: String, Hashable, Sendable {
+package enum ShownStatus: String, Hashable, Sendable, CaseIterable {
     case placed, confirmed, packed, shipped, completed, cancelling, cancelled, rejected, expired
 
     /// What follows from how three machines stand, whichever of them was heard of first.
@@ -65,6 +65,8 @@ package struct OrderDetail: Hashable, Sendable {
     package let id: OrderID
     package let customer: String?
     package let reference: String?
+    /// What the carrier goes by, as it came with the order.
+    package let shipping: String?
     package let status: ShownStatus
     /// Why it was cancelled, rejected or expired.
     package let reason: String?

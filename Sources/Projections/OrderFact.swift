@@ -11,10 +11,11 @@ enum OrderFact {
     case cancellationRequested
     case cancellationRefused
     case closed(Order.Phase, reason: String)
-    case payment(Payment.Phase, reason: String?)
+    case payment(Payment.Phase, PaymentFact)
     case reserved([StockLine])
     case reservationRefused(reason: String)
-    case released
+    /// The stock is free again: as it was asked for, or held too long.
+    case released(Reservation.Phase)
     case delivery(Delivery.Phase, reason: String?)
     case handedOver(tracking: String)
     case mailSent
@@ -23,12 +24,23 @@ enum OrderFact {
     case other
 }
 
+/// What a fact about a payment may tell besides how it stands.
+struct PaymentFact {
+    var reason: String?
+    var amount: Money?
+    var authorizationCode: String?
+    var captured: Money?
+    var captureID: String?
+}
+
 /// An order as it is made public: without the means of payment.
 struct PlacedOrder {
     let customer: String?
     let currency: Currency
     let reference: String?
+    let shipping: String?
     let lines: [LineRow]
+    let units: Int64
     let total: Int64
 
     init(_ json: JSONObject) throws(JSONError) {
@@ -38,6 +50,8 @@ struct PlacedOrder {
         self.currency = currency
         customer = try json.optionalString("customer")
         reference = try json.optionalString("reference")
+        shipping = try json.optionalString("shipping")
+        var units: Int64 = 0
         var lines: [LineRow] = []
         var total = Money(minor: 0, currency: currency)
         for line in try json.objects("lines") {
@@ -49,9 +63,13 @@ struct PlacedOrder {
                 let price = Money(minor: row.unitPrice, currency: currency)
                 total = try total + price * Int(row.quantity)
             } catch { throw JSONError(pointer: line.pointer, reason: "is refused: \(error)") }
+            let (sum, overflow) = units.addingReportingOverflow(row.quantity)
+            guard !overflow else { throw line.error("quantity", "is too much") }
+            units = sum
             lines.append(row)
         }
         self.lines = lines
+        self.units = units
         self.total = total.minor
     }
 }
@@ -85,7 +103,13 @@ extension OrderFact {
     }
 
     private static func payment(_ phase: Payment.Phase) -> Reader {
-        { (json) throws(JSONError) in .payment(phase, reason: try json.optionalString("reason")) }
+        { (json) throws(JSONError) in
+            .payment(phase, PaymentFact(reason: try json.optionalString("reason")))
+        }
+    }
+
+    private static func amount(_ json: JSONObject) throws(JSONError) -> Money? {
+        json["amount"] == nil ? nil : try Money(try json.object("amount"))
     }
 
     private static func delivery(_ phase: Delivery.Phase) -> Reader {
@@ -102,16 +126,26 @@ extension OrderFact {
         "order.rejected": closed(.rejected),
         "order.cancelled": closed(.cancelled),
         "order.expired": closed(.expired),
-        "payment.authorization-requested": payment(.authorizing),
-        "payment.authorized": payment(.authorized),
+        "payment.authorization-requested": { (json) throws(JSONError) in
+            .payment(.authorizing, PaymentFact(amount: try amount(json)))
+        },
+        "payment.authorized": { (json) throws(JSONError) in
+            let code = try json.optionalString("code")
+            return .payment(.authorized, PaymentFact(authorizationCode: code))
+        },
         "payment.declined": payment(.declined),
         "payment.authorization-unknown": payment(.unknown),
+        // What still comes of it is voided.
+        "payment.authorization-overdue": payment(.voiding),
         "payment.void-requested": payment(.voiding),
         "payment.voided": payment(.voided),
         "payment.capture-requested": payment(.capturing),
-        "payment.captured": payment(.captured),
+        "payment.captured": { (json) throws(JSONError) in
+            let (id, amount) = (try json.optionalString("id"), try amount(json))
+            return .payment(.captured, PaymentFact(captured: amount, captureID: id))
+        },
         "payment.capture-failed": { (json) throws(JSONError) in
-            .payment(.authorized, reason: try json.string("reason"))
+            .payment(.authorized, PaymentFact(reason: try json.string("reason")))
         },
         "payment.answered": always(.other),
         "stock.received": { (json) throws(JSONError) in .stockReceived(try StockLine(json)) },
@@ -123,7 +157,8 @@ extension OrderFact {
         "reservation.refused": { (json) throws(JSONError) in
             .reservationRefused(reason: try shortage(json))
         },
-        "reservation.released": always(.released),
+        "reservation.released": always(.released(.released)),
+        "reservation.expired": always(.released(.expired)),
         "reservation.answered": always(.other),
         "delivery.packed": delivery(.packed),
         "delivery.unpacked": delivery(.unpacked),
@@ -132,6 +167,11 @@ extension OrderFact {
             .handedOver(tracking: try json.string("tracking"))
         },
         "delivery.hand-over-refused": delivery(.packed),
+        "delivery.out-for-delivery": delivery(.outForDelivery),
+        "delivery.delivered": delivery(.delivered),
+        "delivery.lost": { (json) throws(JSONError) in
+            .delivery(.lost, reason: try json.string("reason"))
+        },
         "delivery.recall-requested": delivery(.recallPending),
         "delivery.recalled": delivery(.recalled),
         "delivery.answered": always(.other),

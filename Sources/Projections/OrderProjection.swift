@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 1
+    package static let version = 2
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification",
@@ -118,7 +118,10 @@ extension OrderRow {
             customer = order.customer
             currency = order.currency.code
             total = order.total
+            lineCount = Int64(order.lines.count)
+            units = order.units
             reference = order.reference
+            shipping = order.shipping
             placedAt = message.occurredAt
         case .confirmed: phase = .confirmed
         case .completed: phase = .completed
@@ -128,12 +131,12 @@ extension OrderRow {
             self.phase = phase
             self.reason = reason
             isCancelling = false
-        case .payment(let phase, let reason): settle(phase, reason)
+        case .payment(let phase, let fact): settle(phase, fact)
         case .reserved: reservation = .made
         case .reservationRefused(let reason):
             reservation = .refused
             deliveryReason = reason
-        case .released: reservation = .released
+        case .released(let phase): reservation = phase
         case .delivery(let phase, let reason):
             delivery = phase
             if let reason { deliveryReason = reason }
@@ -147,8 +150,13 @@ extension OrderRow {
 
     /// As the payment's own fold has it: a void that was asked for stays so whatever the
     /// authorization comes to.
-    private mutating func settle(_ next: Payment.Phase, _ reason: String?) {
-        if let reason { paymentReason = reason }
+    private mutating func settle(_ next: Payment.Phase, _ fact: PaymentFact) {
+        if let reason = fact.reason { paymentReason = reason }
+        if let money = fact.amount ?? fact.captured { paymentCurrency = money.currency.code }
+        if let money = fact.amount { amount = money.minor }
+        if let code = fact.authorizationCode { authorizationCode = code }
+        if let money = fact.captured { captured = money.minor }
+        if let id = fact.captureID { captureID = id }
         switch (payment, next) {
         case (.voiding, .authorized), (.voiding, .unknown): break
         case (.declined, .voided): break

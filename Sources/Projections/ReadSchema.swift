@@ -13,12 +13,20 @@ struct ReadTable: Sendable {
     /// The first columns, which tell rows apart.
     let keyCount: Int
     let columns: [Column]
+    /// What makes its indexes; each costs every write of a column in it.
+    private let indexes: [String]
 
-    /// - Parameter columns: name and type, the type of a key being TEXT or INTEGER.
-    init(_ name: String, key keyCount: Int, _ columns: KeyValuePairs<String, String>) {
+    /// - Parameters:
+    ///   - columns: name and type, the type of a key being TEXT or INTEGER.
+    ///   - indexes: name and columns.
+    init(
+        _ name: String, key keyCount: Int, _ columns: KeyValuePairs<String, String>,
+        indexes: KeyValuePairs<String, String> = [:]
+    ) {
         self.name = name
         self.keyCount = keyCount
         self.columns = columns.map { Column(name: $0.key, type: $0.value) }
+        self.indexes = indexes.map { "CREATE INDEX \($0.key) ON \(name)\($0.value)" }
     }
 
     var key: [Column] { Array(columns.prefix(keyCount)) }
@@ -26,7 +34,8 @@ struct ReadTable: Sendable {
     fileprivate var creation: String {
         let definitions = columns.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
         let names = key.map(\.name).joined(separator: ", ")
-        return "CREATE TABLE \(name)(\(definitions), PRIMARY KEY (\(names))) WITHOUT ROWID"
+        let table = "CREATE TABLE \(name)(\(definitions), PRIMARY KEY (\(names))) WITHOUT ROWID"
+        return ([table] + indexes).joined(separator: ";")
     }
 }
 
@@ -40,13 +49,22 @@ enum ReadSchema {
         "orders", key: 1,
         [
             "id": "TEXT NOT NULL", "customer": "TEXT", "currency": "TEXT", "total": "INTEGER",
-            "reference": "TEXT", "status": "TEXT NOT NULL", "cancelling": "INTEGER NOT NULL",
+            "line_count": "INTEGER NOT NULL", "units": "INTEGER NOT NULL", "reference": "TEXT",
+            "shipping": "TEXT", "status": "TEXT NOT NULL", "cancelling": "INTEGER NOT NULL",
             "reason": "TEXT", "version": "INTEGER NOT NULL", "placed_at": "INTEGER",
-            "payment": "TEXT NOT NULL", "payment_reason": "TEXT", "delivery": "TEXT NOT NULL",
-            "delivery_reason": "TEXT", "tracking": "TEXT", "reservation": "TEXT NOT NULL",
+            "payment": "TEXT NOT NULL", "payment_reason": "TEXT", "payment_currency": "TEXT",
+            "amount": "INTEGER", "authorization_code": "TEXT", "captured": "INTEGER",
+            "capture_id": "TEXT", "delivery": "TEXT NOT NULL", "delivery_reason": "TEXT",
+            "tracking": "TEXT", "reservation": "TEXT NOT NULL",
             "mails_sent": "INTEGER NOT NULL", "updated_at": "INTEGER NOT NULL",
-            "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
+            "shown": "TEXT", "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
             "deliveries_at": "TEXT NOT NULL", "notifications_at": "TEXT NOT NULL",
+        ],
+        // Each ends with the key, which makes the order of pages whole.
+        indexes: [
+            "orders_by_time": "(placed_at)",
+            "orders_by_customer": "(customer, placed_at) WHERE customer NOT NULL",
+            "orders_by_status": "(shown, placed_at)",
         ])
     static let lines = ReadTable(
         "order_lines", key: 2,

@@ -39,8 +39,7 @@ extension ReadStore {
         try read { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 """
-                SELECT log, epoch, position, type, schema, recorded_at, occurred_at, actor,
-                    correlation, causation, data FROM timeline
+                SELECT \(TimelineEntry.columns) FROM timeline
                 WHERE order_id = ?1 AND (recorded_at, log, epoch, position) > (?2, ?3, ?4, ?5)
                 ORDER BY recorded_at, log, epoch, position LIMIT ?6
                 """)
@@ -75,7 +74,12 @@ extension ReadStore {
 }
 
 extension TimelineEntry {
-    fileprivate init(_ row: Statement) {
+    /// The columns that it is made from.
+    static let columns =
+        "log, epoch, position, type, schema, recorded_at, occurred_at, actor, correlation, "
+        + "causation, data"
+
+    init(_ row: Statement) {
         self.init(
             identity: EventIdentity(
                 log: LogName(row.text(0)), epoch: Epoch(row.integer(1)),
@@ -92,16 +96,15 @@ extension OrderDetail {
     /// Nil for a row whose order has not been placed as far as is known.
     fileprivate init?(_ id: OrderID, _ row: OrderRow, lines: [LineRow]) {
         guard
-            let status = ShownStatus(
-                order: row.phase, isCancelling: row.isCancelling, delivery: row.delivery),
-            let currency = row.currency.flatMap({ Currency($0) }), let total = row.total,
-            let placedAt = row.placedAt
+            let status = row.shown, let currency = row.currency.flatMap({ Currency($0) }),
+            let total = row.total, let placedAt = row.placedAt
         else { return nil }
         self.init(
-            id: id, customer: row.customer, reference: row.reference, status: status,
-            reason: row.reason, payment: row.payment, paymentReason: row.paymentReason,
-            delivery: row.delivery, deliveryReason: row.deliveryReason,
-            reservation: row.reservation, tracking: row.tracking,
+            id: id, customer: row.customer, reference: row.reference, shipping: row.shipping,
+            status: status, reason: row.reason, payment: row.payment,
+            paymentReason: row.paymentReason, delivery: row.delivery,
+            deliveryReason: row.deliveryReason, reservation: row.reservation,
+            tracking: row.tracking,
             total: Money(minor: total, currency: currency),
             lines: lines.map { line in
                 Line(

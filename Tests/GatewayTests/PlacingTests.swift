@@ -34,6 +34,15 @@ import Testing
         #expect(call.draft?.lines.first?.description == "x")
     }
 
+    @Test func `what the carrier goes by is passed on`() throws {
+        let rig = try Rig()
+        #expect(try rig.post("/v1/orders", goodOrder).status == 201)
+        let body = goodOrder.replacing(
+            #""reference""#, with: #""shipping":"ship_lost","reference""#)
+        #expect(try rig.post("/v1/orders", body).status == 201)
+        #expect(rig.services.calls.map { $0.draft?.shipping } == [nil, "ship_lost"])
+    }
+
     @Test(arguments: [
         (#"[]"#, [""]),
         (#"{}"#, ["/currency", "/lines"]),
@@ -54,9 +63,10 @@ import Testing
             ["/lines"]
         ),
         (
-            #"{"customer":"","contact":"","token":"","reference":"","currency":"GBP","#
-                + #""occurredAt":"yesterday","lines":[{"sku":"A","quantity":1,"unitPrice":1}]}"#,
-            ["/customer", "/contact", "/token", "/reference", "/occurredAt"]
+            #"{"customer":"","contact":"","token":"","reference":"","shipping":"","#
+                + #""currency":"GBP","occurredAt":"yesterday","#
+                + #""lines":[{"sku":"A","quantity":1,"unitPrice":1}]}"#,
+            ["/customer", "/contact", "/token", "/reference", "/shipping", "/occurredAt"]
         ),
         (
             #"{"currency":"GBP","occurredAt":"2100-01-01T00:00:00Z","#

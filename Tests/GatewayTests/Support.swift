@@ -97,7 +97,15 @@ final class Rig {
     private let directory: String
     private var heads: [String: Int64] = [:]
 
-    init() throws {
+    /// - Parameter aside: in the server's thread, unless a test says otherwise.
+    init(
+        feeds: [LogName: any Feed] = [:],
+        readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
+        aside: @escaping Gateway.Aside = { work in
+            work()
+            return true
+        }
+    ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
         directory = String(cString: made)
@@ -109,7 +117,8 @@ final class Rig {
         let ready = ReadinessBox()
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
-            stock: services, readiness: { ready.value })
+            stock: services, cursorKey: Array(repeating: 7, count: 32), feeds: feeds,
+            readings: readings, aside: aside, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)
@@ -131,7 +140,10 @@ final class Rig {
     }
 
     /// Records an event, and projects it.
-    func record(_ log: String, _ stream: String, _ type: String, _ data: String) throws {
+    func record(
+        _ log: String, _ stream: String, _ type: String, _ data: String,
+        occurredAt: Timestamp? = nil
+    ) throws {
         let position = (heads[log] ?? 0) + 1
         heads[log] = position
         guard let stream = StreamID(stream) else { throw Unexpected() }
@@ -141,8 +153,8 @@ final class Rig {
             channel: Publication.facts, previous: Position(position - 1), stream: stream,
             version: Version(1), type: EventType(type),
             recordedAt: Timestamp(microseconds: 1_700_000_000_000_000 + position),
-            metadata: Metadata(correlation: "c", actor: "anonymous"), data: Array(data.utf8),
-            leaf: MerkleTree.emptyRoot)
+            metadata: Metadata(correlation: "c", actor: "anonymous", occurredAt: occurredAt),
+            data: Array(data.utf8), leaf: MerkleTree.emptyRoot)
         let output = engine.take(
             [Received(Bulletin.event(message).brokerMessage)], of: message.source,
             at: runtime.now())

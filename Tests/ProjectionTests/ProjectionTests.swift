@@ -100,10 +100,12 @@ func shuffle(_ shop: Shop, into engine: ProjectionEngine, seed: UInt64) throws {
                 #expect(order.payment == .voided && order.reservation == .released)
                 #expect(order.reason == "changed my mind")
             case .rejected: #expect(order.reservation != .made)
+            case .expired:
+                #expect(order.payment == .voided && order.reservation == .expired)
             default: #expect(order.payment == .authorized)
             }
         }
-        #expect(seen == [.completed, .cancelled, .rejected, .packed, .shipped])
+        #expect(seen == [.completed, .cancelled, .rejected, .expired, .packed, .shipped])
     }
 
     @Test func `stock is what was received less what was handed over, reservations aside`() throws {

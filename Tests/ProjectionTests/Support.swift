@@ -65,7 +65,8 @@ struct FakeLog {
     }
 
     mutating func append(
-        _ stream: StreamID, _ type: EventType, _ data: [UInt8], skipping gap: Int64 = 0
+        _ stream: StreamID, _ type: EventType, _ data: [UInt8], skipping gap: Int64 = 0,
+        occurredAt: Timestamp? = nil
     ) {
         let previous = messages.last?.identity.position ?? .start
         head = Position(head.value + 1 + gap)
@@ -77,7 +78,8 @@ struct FakeLog {
                 channel: source.channel, previous: previous, stream: stream,
                 version: Version(version), type: type,
                 recordedAt: Timestamp(microseconds: 1_000_000 * head.value),
-                metadata: Metadata(correlation: "c-\(stream.id)", actor: "anonymous"),
+                metadata: Metadata(
+                    correlation: "c-\(stream.id)", actor: "anonymous", occurredAt: occurredAt),
                 data: data, leaf: Self.leaf(head)))
     }
 
@@ -156,7 +158,7 @@ struct Shop {
                 Stock.Event.received(sku, quantity: 1000, reference: nil))
         }
         for number in 0..<count {
-            try addOrder("order-\(number)", ending: Int(random.next() % 6), &random)
+            try addOrder("order-\(number)", ending: Int(random.next() % 8), &random)
         }
     }
 
@@ -172,7 +174,7 @@ struct Shop {
         ]
         let draft = try Order.Draft(
             customer: CustomerID("c-\(id)"), currency: .gbp, lines: lines, token: "tok_secret",
-            reference: "ref-\(id)")
+            reference: "ref-\(id)", shipping: ending == 4 ? "ship_flaky" : nil)
         let order = StreamID("order", id)
         let payment = StreamID("payment", id)
         let reservation = StreamID("reservation", id)
@@ -201,6 +203,7 @@ struct Shop {
             return
         }
         payments.append(payment, Payment.Event.authorized(step("pay"), code: "ok"))
+        guard ending != 6 else { return expire(id, step("pay")) }
         orders.append(order, Order.Event.confirmed, skipping: 2)
         guard ending != 2 else {
             orders.append(order, Order.Event.cancellationRequested(reason: "changed my mind"))
@@ -222,5 +225,29 @@ struct Shop {
             payment, Payment.Event.captured(step("capture"), id: "cap", amount: draft.total))
         orders.append(order, Order.Event.completed)
         notifications.append(StreamID("notification", id), Notification.Event.sent(.completed))
+        deliver(id, isLost: ending == 7)
+    }
+
+    /// The stock was held too long, and all is undone.
+    private mutating func expire(_ id: String, _ step: StepReference) {
+        deliveries.append(
+            StreamID("reservation", id), EventType("reservation.expired"),
+            Array(#"{"heldSeconds":86400}"#.utf8))
+        let payment = StreamID("payment", id)
+        payments.append(payment, Payment.Event.voidRequested(step))
+        payments.append(payment, Payment.Event.voided(step))
+        orders.append(StreamID("order", id), Order.Event.expired(reason: "not packed"))
+        notifications.append(
+            StreamID("notification", id), Notification.Event.failed(.expired, reason: "no answer"))
+    }
+
+    private mutating func deliver(_ id: String, isLost: Bool) {
+        let delivery = StreamID("delivery", id)
+        let tracking = #""tracking":"T-\#(id)""#
+        deliveries.append(
+            delivery, EventType("delivery.out-for-delivery"), Array("{\(tracking)}".utf8))
+        deliveries.append(
+            delivery, EventType(isLost ? "delivery.lost" : "delivery.delivered"),
+            Array((isLost ? #"{\#(tracking),"reason":"fell off"}"# : "{\(tracking)}").utf8))
     }
 }

@@ -68,6 +68,25 @@ import Testing
             try Shopctl.run(command), folder.data, "cannot be used", "ermission", "--data")
     }
 
+    @Test func `a cursor outlives a restart, and the key that sealed it is its owner's alone`()
+        throws
+    {
+        let shop = try RunningShop.fresh()
+        for _ in 0..<3 { _ = try shop.ended() }
+        let first = try shop.get("/v1/orders?limit=1")
+        let key = "\(shop.folder.data)/gateway/cursor.key"
+        let attributes = try FileManager.default.attributesOfItem(atPath: key)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        #expect(attributes[.size] as? Int == 32)
+        try shop.stop()
+        let again = try RunningShop(shop.folder)
+        let rest = try again.get("/v1/orders?cursor=\(first["next"])", first.token)
+        #expect(rest.status == 200 && rest.json["orders"]?.array?.count == 2, "\(rest)")
+        try again.stop()
+        #expect(FileManager.default.createFile(atPath: key, contents: Data("short".utf8)))
+        expectRefusal(try up(shop.folder), key, "32 bytes", "delete it")
+    }
+
     @Test(arguments: ["orders", "payments", "deliveries", "notifications"])
     func `a log that this build cannot read is named and left alone`(service: String) throws {
         let shop = try RunningShop.fresh()

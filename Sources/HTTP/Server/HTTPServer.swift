@@ -37,6 +37,7 @@ package final class HTTPServer: Sendable {
         let limits: HTTPServerLimits
         let renderError: ErrorRenderer
         let handler: HTTPHandler
+        let statistics: HTTPServerStatistics
     }
 
     /// The port it listens at, also where 0 was asked for.
@@ -51,17 +52,21 @@ package final class HTTPServer: Sendable {
     ///   - address: A numeric IPv4 or IPv6 address.
     ///   - port: 0 for a free one.
     ///   - renderError: Makes the answers for protocol errors, time limits, and dropped responders.
+    ///   - statistics: Counts this server's connections.
     ///   - handler: Called on the reactor's thread; may not block.
     package static func start(
         address: String = "127.0.0.1", port: UInt16 = 0, limits: HTTPServerLimits = .init(),
-        renderError: @escaping ErrorRenderer = { .text($0, $1) }, handler: @escaping HTTPHandler
+        renderError: @escaping ErrorRenderer = { .text($0, $1) },
+        statistics: HTTPServerStatistics = HTTPServerStatistics(), handler: @escaping HTTPHandler
     ) throws(HTTPServerError) -> HTTPServer {
         guard let resolved = Socket.resolve(address, port: port, numeric: true).first else {
             throw .invalidAddress(address)
         }
         do {
             let listener = try Socket.listen(resolved, backlog: limits.backlog)
-            let setup = Setup(limits: limits, renderError: renderError, handler: handler)
+            let setup = Setup(
+                limits: limits, renderError: renderError, handler: handler,
+                statistics: statistics)
             return try HTTPServer(setup, listener)
         } catch {
             switch error.code {

@@ -55,10 +55,13 @@ extension Reactor {
         }
         connections[id] = Connection(
             id: id, peer: peer, socket: socket, limits: limits.message, now: now)
+        statistics.add(statistics.accepted)
+        statistics.add(statistics.open)
     }
 
     /// One attempt to say why, and no more: this client gets no memory of ours.
     private func refuse(_ socket: Descriptor) {
+        statistics.add(statistics.refused)
         let refusal = renderError(503, "The server has as many connections as it can hold.")
         let context = ResponseWriter.Context(
             isHead: false, version: .http11, closes: true, date: date.now())

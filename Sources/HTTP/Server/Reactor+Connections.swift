@@ -93,6 +93,7 @@ extension Reactor {
 
     /// Answers what is no request, after those before it, and closes.
     private func refuse(_ connection: Connection, _ status: HTTPStatus, _ detail: String) {
+        statistics.add(statistics.unreadable)
         connection.takesNoMore = true
         _ = connection.pipeline.admit(
             Pipeline.Entry(
@@ -143,6 +144,7 @@ extension Reactor {
         if let since = connection.pipeline.waitingSince, now >= since + limits.answerTimeout {
             let late = renderError(504, "No answer in time; whether it took effect is unknown.")
             connection.pipeline.answer(connection.pipeline.oldest, late)
+            statistics.add(statistics.late)
             proceed(connection)
             return
         }
@@ -167,6 +169,9 @@ extension Reactor {
     func close(_ connection: Connection) {
         connection.socket.close()
         account(connection, 0)
-        connections[connection.id] = nil
+        // A connection may be closed twice; it counts once.
+        if connections.removeValue(forKey: connection.id) != nil {
+            statistics.add(statistics.open, -1)
+        }
     }
 }

@@ -12,6 +12,7 @@ final class Reactor {
     let limits: HTTPServerLimits
     let handler: HTTPHandler
     let renderError: ErrorRenderer
+    let statistics: HTTPServerStatistics
     let mailbox: Mailbox
     let epoll: Epoll
     var listener: Descriptor?
@@ -32,6 +33,7 @@ final class Reactor {
         limits = setup.limits
         handler = setup.handler
         renderError = setup.renderError
+        statistics = setup.statistics
         self.epoll = epoll
         self.listener = listener
         self.mailbox = mailbox

@@ -99,6 +99,11 @@ package final class SegmentBroker: Broker {
         return known(stream)?.state() ?? StreamState(first: 1, last: 0, newest: nil)
     }
 
+    /// What each stream holds, by name; one lock at a time is taken, each for a moment.
+    package func holdings() -> [StreamHoldings] {
+        streams.withLock { $0 }.map { $0.value.holdings($0.key) }.sorted { $0.stream < $1.stream }
+    }
+
     package func fetch(_ subscription: Subscription, limit: Int, wait: Duration)
         throws(BrokerError) -> [Delivered]
     {

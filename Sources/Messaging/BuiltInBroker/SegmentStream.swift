@@ -49,6 +49,14 @@ final class SegmentStream: Sendable {
         }
     }
 
+    func holdings(_ name: String) -> StreamHoldings {
+        core.withLock { core in
+            StreamHoldings(
+                stream: name, messages: Int64(clamping: core.log.last + 1 - core.log.first),
+                bytes: Int64(core.log.segments.reduce(0) { $0 + $1.size }))
+        }
+    }
+
     func publish(_ messages: [BrokerMessage], expectedLast: UInt64) throws(BrokerError) -> UInt64 {
         let last = try change { (core) throws(BrokerError) in
             guard core.log.last == expectedLast else {

@@ -1,5 +1,5 @@
 package import EventSourcing
-import EventStore
+package import EventStore
 package import Messaging
 import SQLite
 import Synchronization
@@ -77,6 +77,8 @@ package final class ProjectionRunner: Sendable {
     package var lag: Duration? { state.withLock { $0.isUp ? $0.lag : nil } }
     /// When the loop last turned.
     package var heartbeat: Timestamp { state.withLock { $0.heartbeat } }
+    /// How far each source is applied; empty before the loop began.
+    package var checkpoints: [Source: Checkpoint] { state.withLock { $0.checkpoints } }
     private var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func write() {

@@ -149,18 +149,11 @@ extension Problem {
     static let noOrder = Problem(
         404, RefusalCode.unknownOrder,
         "There is no such order here; one just placed is found with its Consistency-Token.")
+    static let noPayment = Problem(
+        404, "payment-not-found", "Nothing is known of a payment for such an order.")
+    static let noCustomer = Problem(
+        404, "customer-not-found",
+        "No customer can be called that: it must be 1 to 64 printable ASCII characters "
+            + "without spaces.")
     static let noSKU = Problem(404, "sku-not-found", "Nothing is known of such a SKU.")
-}
-
-/// All but the unreserved characters of RFC 3986 in percent-encoding.
-private func percentEncoded(_ text: String) -> String {
-    var encoded: [UInt8] = []
-    let digits = Array("0123456789ABCDEF".utf8)
-    for byte in text.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: encoded.append(byte)
-        default: encoded += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-        }
-    }
-    return String(decoding: encoded, as: UTF8.self)
 }

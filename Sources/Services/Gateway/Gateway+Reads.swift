@@ -4,9 +4,6 @@ import HTTP
 import Projections
 
 extension Gateway {
-    private static let pageLimits: ClosedRange<Int64> = 1...500
-    private static let pageDefault: Int64 = 100
-
     func showOrder(_ exchange: Exchange) throws(RequestError) {
         let id = try exchange.order()
         try whenFresh(exchange) { gateway, headers throws(ReadError) in
@@ -19,7 +16,12 @@ extension Gateway {
 
     func showTimeline(_ exchange: Exchange) throws(RequestError) {
         let id = try exchange.order()
-        let (limit, cursor) = try page(exchange.request)
+        var query = Query(exchange.request, known: ["limit", "after"])
+        let limit = query.limit(upTo: Self.maximumPage, otherwise: Self.defaultPage)
+        let cursor = query.parsed("after", rule: "must be as a Link gave it") {
+            TimelineCursor($0)
+        }
+        try query.check()
         try whenFresh(exchange) { gateway, headers throws(ReadError) in
             guard try gateway.readStore.order(id) != nil else { return exchange.fail(.noOrder) }
             // One more than asked for tells whether there is a next page.
@@ -29,7 +31,7 @@ extension Gateway {
                 entries.removeLast(entries.count - limit)
                 if let last = entries.last {
                     let target = "/v1/orders/\(id)/timeline?limit=\(limit)"
-                    headers["Link"] = "<\(target)&after=\(TimelineCursor(last))>; rel=\"next\""
+                    headers.link(next: "\(target)&after=\(TimelineCursor(last))")
                 }
             }
             var json = JSONWriter(reserving: 400 * entries.count)
@@ -40,6 +42,47 @@ extension Gateway {
                 }
             }
             exchange.respond(200, headers: headers, json: json)
+        }
+    }
+
+    func showPayment(_ exchange: Exchange) throws(RequestError) {
+        let id = try exchange.order()
+        try Query(exchange.request, known: []).check()
+        try whenFresh(exchange) { gateway, headers throws(ReadError) in
+            guard let payment = try gateway.readStore.payment(id) else {
+                return exchange.fail(.noPayment)
+            }
+            exchange.respond(OrderDetail.entityTag([payment.mark]), headers) { json in
+                payment.show(id, in: &json)
+            }
+        }
+    }
+
+    func showDelivery(_ exchange: Exchange) throws(RequestError) {
+        let id = try exchange.order()
+        try Query(exchange.request, known: []).check()
+        try whenFresh(exchange) { gateway, headers throws(ReadError) in
+            guard let delivery = try gateway.readStore.delivery(id) else {
+                return exchange.fail(.noOrder)
+            }
+            exchange.respond(OrderDetail.entityTag([delivery.mark]), headers) { json in
+                delivery.show(id, in: &json)
+            }
+        }
+    }
+
+    func showNotifications(_ exchange: Exchange) throws(RequestError) {
+        var query = Query(exchange.request, known: ["order"])
+        let order = query.required("order", rule: "must be an order's id") { OrderID($0) }
+        try query.check()
+        guard let order else { throw RequestError(query.invalid) }
+        try whenFresh(exchange) { gateway, headers throws(ReadError) in
+            guard let list = try gateway.readStore.notifications(order) else {
+                return exchange.fail(.noOrder)
+            }
+            exchange.respond(OrderDetail.entityTag([list.mark]), headers) { json in
+                list.show(order, in: &json)
+            }
         }
     }
 
@@ -57,109 +100,6 @@ extension Gateway {
                     json.member("available", level.available)
                 }
             }
-        }
-    }
-
-    private func page(_ request: HTTPRequest) throws(RequestError) -> (Int, TimelineCursor?) {
-        var errors: [FieldError] = []
-        var limit = Self.pageDefault
-        if let text = request.query["limit"] {
-            if let value = Int64(strictDecimal: text.utf8), Self.pageLimits.contains(value) {
-                limit = value
-            } else {
-                errors.append(FieldError(place: .parameter("limit"), detail: "must be 1 to 500"))
-            }
-        }
-        let after = request.query["after"]
-        let cursor = after.flatMap { TimelineCursor($0) }
-        if after != nil, cursor == nil {
-            errors.append(
-                FieldError(place: .parameter("after"), detail: "must be as a Link gave it"))
-        }
-        guard errors.isEmpty else {
-            throw RequestError(
-                Problem(
-                    400, "invalid-query", "The query has \(errors.count) error(s).",
-                    errors: errors))
-        }
-        return (Int(limit), cursor)
-    }
-
-    private typealias Read = @Sendable (Gateway, HTTPHeaders) throws(ReadError) -> Void
-
-    /// Reads when what the client has seen is projected, or its time is over.
-    private func whenFresh(_ exchange: Exchange, _ read: @escaping Read) throws(RequestError) {
-        guard let token = try exchange.seen() else { return answer(exchange, read, lag: nil) }
-        guard freshness.knows(token) else {
-            throw RequestError(
-                Problem(
-                    400, "invalid-consistency-token",
-                    "The Consistency-Token names a log that is not read here."))
-        }
-        freshness.wait(for: token, deadline: runtime.now() + readLimit) { hasSeen in
-            if hasSeen { return self.answer(exchange, read, lag: nil) }
-            guard exchange.request.headers.hasMember("Consistency", "stale-ok") else {
-                return exchange.fail(
-                    .unavailable(
-                        "not-yet-visible",
-                        "What the Consistency-Token names is not visible here yet; ask again, "
-                            + "or send Consistency: stale-ok to read what is."))
-            }
-            self.answer(exchange, read, lag: self.lag(behind: token))
-        }
-    }
-
-    private func answer(_ exchange: Exchange, _ read: Read, lag: String?) {
-        // Taken before the read: what is read is at least as new.
-        var headers: HTTPHeaders = ["Cache-Control": "private, no-cache"]
-        headers["Consistency-Token"] = freshness.token.description
-        if let lag { headers["Projection-Lag"] = lag }
-        if let why = freshness.staleReason { headers["Projection-Stale"] = ascii(why) }
-        do throws(ReadError) {
-            try read(self, headers)
-        } catch {
-            exchange.fail(.unavailable("read-store-unavailable", error.description))
-        }
-    }
-
-    /// `orders=5, payments=2`: how many events of each log are missing to the token.
-    private func lag(behind token: ConsistencyToken) -> String {
-        let here = freshness.token.marks
-        return token.marks.compactMap { log, mark in
-            let known = here.first { $0.log == log }?.mark ?? .none
-            guard !known.covers(mark) else { return nil }
-            return "\(log)=\(max(1, mark.position.value - known.position.value))"
-        }.joined(separator: ", ")
-    }
-
-    /// A header's value: whatever is not printable ASCII becomes a question mark.
-    private func ascii(_ text: String) -> String {
-        String(
-            decoding: text.utf8.prefix(300).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x3F },
-            as: UTF8.self)
-    }
-}
-
-extension Exchange {
-    /// Answers with a representation, or 304 where the client has it.
-    fileprivate func respond(
-        _ tag: String, _ headers: HTTPHeaders, _ show: (inout JSONWriter) -> Void
-    ) {
-        var headers = headers
-        headers["ETag"] = tag
-        if knows(tag) { return respond(HTTPResponse(304, headers: headers)) }
-        var json = JSONWriter(reserving: 1000)
-        show(&json)
-        respond(200, headers: headers, json: json)
-    }
-
-    /// Whether `If-None-Match` names the tag; compared weakly (RFC 9110, 13.1.2). Our tags hold no
-    /// commas.
-    private func knows(_ tag: String) -> Bool {
-        request.headers.list("If-None-Match").contains { member in
-            let bytes = member.utf8
-            let bare = bytes.starts(with: "w/".utf8) ? bytes.dropFirst(2) : bytes[...]
-            return bare.elementsEqual(tag.utf8) || bare.elementsEqual("*".utf8)
         }
     }
 }

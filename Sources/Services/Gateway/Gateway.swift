@@ -1,11 +1,13 @@
 package import EventSourcing
 package import HTTP
+package import Messaging
 package import Projections
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
 ///
-/// It starts no threads and opens no sockets. Reads that wait are let go by the projection, and by
-/// whoever calls `Freshness.expire` several times a second.
+/// It starts no threads and opens no sockets; what reads files it has its host do aside. Reads that
+/// wait are let go by the projection, and by whoever calls `Freshness.expire` several times a
+/// second.
 package final class Gateway: Sendable {
     let runtime: any Runtime
     let readStore: ReadStore
@@ -15,10 +17,25 @@ package final class Gateway: Sendable {
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
+    let cursors: CursorSeal
+    let feeds: [LogName: any Feed]
+    let readings: @Sendable () -> ShopReadings
+    let aside: Aside
+    let meter = RequestMeter()
 
+    /// Does work later, on another thread; false where too much waits already.
+    package typealias Aside = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
+    /// - Parameters:
+    ///   - cursorKey: 32 bytes that cursors are sealed under; with another key, those given before
+    ///     are refused.
+    ///   - feeds: of each service whose events are shown.
+    ///   - readings: what there is to measure; called by `aside`.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, readLimit: Duration = .seconds(2),
+        orders: any OrdersClient, stock: any StockClient, cursorKey: [UInt8],
+        readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
+        readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
@@ -26,13 +43,24 @@ package final class Gateway: Sendable {
         self.freshness = freshness
         self.orders = orders
         self.stock = stock
+        cursors = CursorSeal(key: cursorKey)
         self.readLimit = readLimit
+        self.feeds = feeds
+        self.readings = readings
+        self.aside = aside
         self.readiness = readiness
     }
 
     /// All routes; give its `handle` and `renderError` to the server.
     package var router: Router {
-        var router = Router(renderError: renderError)
+        var router = Router(renderError: renderError, observe: meter.watch)
+        addOrders(to: &router)
+        addReads(to: &router)
+        addWatching(to: &router)
+        return router
+    }
+
+    private func addOrders(to router: inout Router) {
         add(.post, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.placeOrder(exchange)
         }
@@ -51,8 +79,42 @@ package final class Gateway: Sendable {
             gateway, exchange throws(RequestError) in
             try gateway.receiveStock(exchange)
         }
+    }
+
+    private func addReads(to router: inout Router) {
+        add(.get, "/v1/orders", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.listOrders(exchange)
+        }
+        add(.get, "/v1/customers/{id}/orders", to: &router) {
+            gateway, exchange throws(RequestError) in
+            try gateway.listOrdersOfCustomer(exchange)
+        }
+        add(.get, "/v1/payments/{id}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showPayment(exchange)
+        }
+        add(.get, "/v1/deliveries/{id}", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showDelivery(exchange)
+        }
+        add(.get, "/v1/notifications", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showNotifications(exchange)
+        }
         add(.get, "/v1/stock/{sku}", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.showStock(exchange)
+        }
+        add(.get, "/v1/reports/revenue", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showRevenue(exchange)
+        }
+        add(.get, "/v1/reports/orders", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showOrdersByStatus(exchange)
+        }
+    }
+
+    private func addWatching(to router: inout Router) {
+        add(.get, "/v1/events", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showEvents(exchange)
+        }
+        add(.get, "/metrics", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showMetrics(exchange)
         }
         add(.get, "/livez", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showLiveness(exchange)
@@ -60,7 +122,6 @@ package final class Gateway: Sendable {
         add(.get, "/readyz", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showReadiness(exchange)
         }
-        return router
     }
 
     /// Makes the answer for what fails below the routes.

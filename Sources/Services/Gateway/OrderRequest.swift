@@ -7,7 +7,8 @@ struct OrderRequest {
     /// The built-in payment provider takes it for a card that works.
     private static let defaultToken = "tok_ok"
     private static let members = [
-        "customer", "contact", "currency", "lines", "token", "reference", "occurredAt",
+        "customer", "contact", "currency", "lines", "token", "reference", "shipping",
+        "occurredAt",
     ]
     private static let lineMembers = ["sku", "quantity", "unitPrice", "description"]
 
@@ -27,6 +28,7 @@ struct OrderRequest {
         ) { Currency($0) }
         let token = fields.optionalText("token", bytes: 256)
         let reference = fields.optionalText("reference", bytes: 128)
+        let shipping = fields.optionalText("shipping", bytes: 64)
         let occurredAt = fields.parsed(
             "occurredAt", required: false, rule: "must be a time of RFC 3339"
         ) { Timestamp($0) }
@@ -40,7 +42,7 @@ struct OrderRequest {
         do throws(Order.Draft.Invalid) {
             draft = try Order.Draft(
                 customer: customer, contact: contact, currency: currency, lines: lines,
-                token: token ?? Self.defaultToken, reference: reference)
+                token: token ?? Self.defaultToken, reference: reference, shipping: shipping)
         } catch {
             let pointer = if case .total = error { "/lines" } else { "" }
             throw RequestError(

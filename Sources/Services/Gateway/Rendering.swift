@@ -21,6 +21,7 @@ extension OrderDetail {
             if let reason { json.member("reason", reason) }
             if let customer { json.member("customer", customer) }
             if let reference { json.member("reference", reference) }
+            if let shipping { json.member("shipping", shipping) }
             json.member("total") { total.show(in: &$0) }
             json.member("lines") { json in
                 json.array { json in for line in lines { line.show(in: &json) } }
@@ -71,6 +72,97 @@ extension TimelineEntry {
             if let causation { json.member("causationId", causation) }
             // The projection let nothing through that is not JSON.
             json.member("data") { $0.raw(data) }
+        }
+    }
+}
+
+extension OrderSummary {
+    func show(in json: inout JSONWriter) {
+        json.object { json in
+            json.member("id", id)
+            json.member("status", status.rawValue)
+            if let reason { json.member("reason", reason) }
+            if let customer { json.member("customer", customer) }
+            if let reference { json.member("reference", reference) }
+            json.member("total") { total.show(in: &$0) }
+            json.member("lines", lineCount)
+            json.member("units", units)
+            json.member("placedAt", placedAt.description)
+            json.member("updatedAt", updatedAt.description)
+        }
+    }
+}
+
+extension PaymentDetail {
+    func show(_ order: OrderID, in json: inout JSONWriter) {
+        json.object { json in
+            json.member("order", order.value)
+            json.member("status", status.rawValue)
+            if let reason { json.member("reason", reason) }
+            if let amount { json.member("amount") { amount.show(in: &$0) } }
+            if let authorizationCode { json.member("authorizationCode", authorizationCode) }
+            if let captured { json.member("captured") { captured.show(in: &$0) } }
+            if let captureID { json.member("captureId", captureID) }
+            json.member("history") { history.showBriefly(in: &$0) }
+        }
+    }
+}
+
+extension DeliveryDetail {
+    func show(_ order: OrderID, in json: inout JSONWriter) {
+        json.object { json in
+            json.member("order", order.value)
+            json.member("status", status.rawValue)
+            json.member("reservation", reservation.rawValue)
+            if let reason { json.member("reason", reason) }
+            if let shipping { json.member("shipping", shipping) }
+            if let tracking { json.member("tracking", tracking) }
+            json.member("lines") { json in
+                json.array { json in
+                    for line in lines {
+                        json.object { json in
+                            json.member("sku", line.sku)
+                            json.member("quantity", line.quantity)
+                        }
+                    }
+                }
+            }
+            json.member("history") { history.showBriefly(in: &$0) }
+        }
+    }
+}
+
+extension NotificationList {
+    func show(_ order: OrderID, in json: inout JSONWriter) {
+        json.object { json in
+            json.member("order", order.value)
+            json.member("notifications") { json in
+                json.array { json in
+                    for item in items {
+                        json.object { json in
+                            json.member("kind", item.kind)
+                            json.member("status", item.status.rawValue)
+                            json.member("at", item.at.description)
+                            if let reason = item.reason { json.member("reason", reason) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension [TimelineEntry] {
+    /// Writes what a history names of each event; the timeline has all of it.
+    fileprivate func showBriefly(in json: inout JSONWriter) {
+        json.array { json in
+            for entry in self {
+                json.object { json in
+                    json.member("id", entry.identity.description)
+                    json.member("type", entry.type.name)
+                    json.member("recordedAt", entry.recordedAt.description)
+                }
+            }
         }
     }
 }

@@ -56,5 +56,6 @@ package final class DataFolder: Sendable {
     }
 
     package static func readStore(in path: String) -> String { "\(path)/gateway/read.db" }
+    package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
     package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
 }

@@ -48,6 +48,7 @@ package final class Shop: Sendable {
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
     private let projections: ProjectionRunner
+    private let sidework = Sidework()
     private let server: HTTPServer
     /// The port it listens on.
     package var port: UInt16 { server.port }
@@ -90,7 +91,8 @@ package final class Shop: Sendable {
             makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
             feeds: wiring.feeds,
             handler: CarrierCalls(carrier: carrier), runtime: runtime, notice: notice)
-        let mails = try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
+        let mails = CountedMailer(
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
@@ -102,13 +104,18 @@ package final class Shop: Sendable {
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
-        let boards = [orders.board, payments.board, deliveries.board, notifications.board]
+        let observatory = Observatory(
+            services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
+            broker: broker, projections: projections, freshness: freshness, mails: mails,
+            runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
+            feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
-                haltReason: { boards.lazy.compactMap { $0.status?.haltReason }.first }
+                haltReason: observatory.haltReason
             ).readiness)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
@@ -122,7 +129,7 @@ package final class Shop: Sendable {
             let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                handler: { router.handle($0, $1) })
+                statistics: observatory.statistics, handler: { router.handle($0, $1) })
         } catch {
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
@@ -135,6 +142,7 @@ package final class Shop: Sendable {
     /// Finishes what was begun, and closes all files cleanly.
     package func stop() {
         server.stop(within: .seconds(5))
+        sidework.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
     }
 

@@ -112,7 +112,10 @@ package final class PaymentsCore: ServiceCore {
         case PaymentCall.settle:
             // Who waits for the customer has yet to say what is to be voided; who is silent is
             // voided to be sure.
-            if case .authorizationUnknown = command { deadline = transaction.now }
+            if case .authorizationUnknown = command {
+                deadline = transaction.now
+                pause = retryPause
+            }
         default: break
         }
         guard let deadline else {

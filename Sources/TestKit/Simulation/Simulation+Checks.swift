@@ -175,6 +175,7 @@ extension Simulation {
                 guard books.parcels.contains("\(order)/hand over/forward") else {
                     throw violated("\(order) is completed without a parcel")
                 }
+                try checkParcel(of: order, draft)
             } else {
                 guard taken.isEmpty else { throw violated("\(order): \(end), yet money was taken") }
                 guard books.authorized[authorization] == nil || books.voided.contains(authorization)
@@ -186,6 +187,18 @@ extension Simulation {
         }
     }
 
+    /// The parcel has come to where the carrier says.
+    private func checkParcel(of order: String, _ draft: Order.Draft) throws {
+        guard let id = OrderID(order) else { return }
+        let shown = try shop.view.store.order(id)?.delivery
+        let isLost = draft.shipping == "ship_lost"
+        guard shown == (isLost ? .lost : .delivered) else {
+            throw violated("\(order): its parcel is shown as \(shown.map { "\($0)" } ?? "none")")
+        }
+        outcome.lost += isLost ? 1 : 0
+        outcome.delivered += isLost ? 0 : 1
+    }
+
     /// Received = on hand + sold; nothing is held; what the engine has in memory equals a fresh
     /// fold.
     private func checkStock() throws {
@@ -193,13 +206,22 @@ extension Simulation {
         var sold: [SKU: Int] = [:]
         var fresh = Availability()
         var reserved: [String: [StockLine]] = [:]
+        var counted: [SKU: Int] = [:]
+        var references: [String: Int] = [:]
         for record in try records(shop.deliveries.path) {
             let order = OrderID(record.stream.id)
             switch record.stream.category {
-            case "stock": fresh.apply(try record.decoded(as: Stock.Event.self).event)
+            case "stock":
+                let event = try record.decoded(as: Stock.Event.self).event
+                fresh.apply(event)
+                if case .received(let sku, let quantity, let reference) = event {
+                    counted[sku, default: 0] += quantity
+                    if let reference { references["\(reference) \(sku)", default: 0] += 1 }
+                }
             case "reservation":
                 let event = try record.decoded(as: Reservation.Event.self).event
                 if case .made(_, let lines) = event { reserved[record.stream.id] = lines }
+                if case .expired = event { outcome.unheld += 1 }
                 if let order { fresh.apply(event, order: order) }
             case "delivery":
                 let event = try record.decoded(as: Domain.Delivery.Event.self).event
@@ -213,7 +235,17 @@ extension Simulation {
             }
         }
         guard fresh == live else { throw violated("availability differs from a fresh fold") }
-        for (sku, quantity) in received.sorted(by: { $0.key < $1.key }) {
+        // A receipt whose commit is of unknown outcome may be there; an acknowledged one must.
+        for name in noted.sorted() where references[name] == nil {
+            throw violated("the receipt \(name) was acknowledged, and is not there")
+        }
+        for (name, count) in references.sorted(by: { $0.key < $1.key }) where count != 1 {
+            throw violated("the receipt \(name) is counted \(count) times")
+        }
+        for (sku, quantity) in counted.sorted(by: { $0.key < $1.key }) {
+            guard quantity >= received[sku] ?? 0 else {
+                throw violated("\(sku): received \(received[sku] ?? 0), on record \(quantity)")
+            }
             guard live.onHand(sku) + (sold[sku] ?? 0) == quantity, live.onHand(sku) >= 0 else {
                 throw violated("\(sku): received \(quantity), on hand \(live.onHand(sku))")
             }

@@ -17,6 +17,10 @@ package final class Simulation {
         package var cancelled = 0
         package var rejected = 0
         package var expired = 0
+        package var delivered = 0
+        package var lost = 0
+        /// Reservations that were held too long.
+        package var unheld = 0
         package var crashes = 0
         package var simulated = Duration.zero
         package var faults: [String: Int] = [:]
@@ -40,6 +44,8 @@ package final class Simulation {
     /// What was asked for, so that it can be asked again with the same key.
     private var asked: [(key: String, order: OrderID, draft: Order.Draft)] = []
     private(set) var received: [SKU: Int] = [:]
+    /// The acknowledged receipts under a reference, five pieces each: `reference sku`.
+    private(set) var noted: Set<String> = []
     private(set) var timeline: [String] = []
     private let began: Timestamp
     let folder: TemporaryFolder
@@ -83,7 +89,7 @@ package final class Simulation {
         switch random.below(100) {
         case 0..<8: place()
         case 8: cancel()
-        case 9: repeatRequest()
+        case 9: random.once(in: 4) ? receiveMore() : repeatRequest()
         case 10: try fault()
         case 11..<14: advanceClock()
         default: try work()
@@ -145,11 +151,27 @@ package final class Simulation {
         }
     }
 
+    /// Goods come in under a few references, which are said again and again.
+    private func receiveMore() {
+        let sku = skus[random.below(skus.count)]
+        let reference = "note-\(random.below(3))"
+        let command = DeliveriesCommand.receive(sku, quantity: 5, reference: reference)
+        let context = CommandContext(metadata: Metadata(correlation: "receipt", actor: "sim"))
+        let output = shop.deliveries.submit(command, context)
+        note("\(reference) of \(sku): \(output)")
+        switch output {
+        case .answer(.received, _), .answer(.alreadyReceived, _):
+            noted.insert("\(reference) \(sku)")
+        default: break
+        }
+    }
+
     private func place() {
         let tokens = [
             "tok_ok", "tok_ok", "tok_ok", "tok_ok", "tok_declined", "tok_flaky", "tok_late",
-            "tok_timeout",
+            "tok_timeout", "tok_insufficient_funds",
         ]
+        let ways: [String?] = [nil, nil, nil, "ship_ok", "ship_flaky", "ship_lost", "ship_refused"]
         let number = asked.count + 1
         var lines: [OrderLine] = []
         for _ in 0...random.below(3) {
@@ -165,7 +187,8 @@ package final class Simulation {
             let draft = try? Order.Draft(
                 customer: CustomerID("c\(random.below(5))"), contact: "c@example.org",
                 currency: .gbp, lines: lines, token: tokens[random.below(tokens.count)],
-                reference: random.once(in: 4) ? "ref-\(number)" : nil)
+                reference: random.once(in: 4) ? "ref-\(number)" : nil,
+                shipping: ways[random.below(ways.count)])
         else { return }
         asked.append(("key-\(number)", order, draft))
         submit(asked.count - 1)

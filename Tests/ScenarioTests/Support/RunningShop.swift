@@ -12,10 +12,12 @@ final class RunningShop: Sendable {
     let child: Child
 
     /// Starts it, and waits until it is ready.
-    init(_ folder: Folder, port: UInt16 = 0) throws {
+    ///
+    /// - Parameter options: further ones of `shopctl up`.
+    init(_ folder: Folder, port: UInt16 = 0, options: [String] = []) throws {
         self.folder = folder
         child = try Child(
-            [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data],
+            [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data] + options,
             output: "\(folder.path)/up")
         let child = child
         let line = try eventually("the shop is ready") {

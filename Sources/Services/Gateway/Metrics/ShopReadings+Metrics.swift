@@ -1,0 +1,144 @@
+import EventSourcing
+import HTTP
+import Messaging
+
+extension ShopReadings {
+    func write(to text: inout MetricsText) {
+        if let build {
+            text.family("kassa_build_info", .gauge, "1; the labels say which build runs.")
+            text.sample(
+                [
+                    "version": build.version, "configuration": build.configuration,
+                    "store_format": "\(build.storeFormat)",
+                ], true)
+        }
+        if let server { write(server, to: &text) }
+        writeLogs(to: &text)
+        writeServices(to: &text)
+        writeLags(to: &text)
+        writeStreams(to: &text)
+        writeProjections(to: &text)
+        text.family("kassa_mails_sent_total", .counter, "Mails handed over.")
+        text.sample([:], mailsSent)
+        text.family(
+            "kassa_mails_failed_total", .counter, "Mails not handed over; each is tried again.")
+        text.sample([:], mailsFailed)
+        if let process { write(process, to: &text) }
+    }
+
+    private func write(_ server: HTTPServerStatistics, to text: inout MetricsText) {
+        text.family("kassa_http_connections_open", .gauge, "Clients' connections that are open.")
+        text.sample([:], server.openConnections)
+        text.family("kassa_http_connections_accepted_total", .counter, "Connections taken.")
+        text.sample([:], server.acceptedConnections)
+        text.family(
+            "kassa_http_connections_refused_total", .counter,
+            "Connections turned away with 503, as there were too many.")
+        text.sample([:], server.refusedConnections)
+        text.family(
+            "kassa_http_requests_refused_total", .counter,
+            "Requests that came to no route: malformed, too large or too slow.")
+        text.sample([:], server.refusedRequests)
+        text.family(
+            "kassa_http_requests_timed_out_total", .counter,
+            "Requests answered with 504, as their route did not answer in time.")
+        text.sample([:], server.timedOutRequests)
+    }
+
+    private func writeLogs(to text: inout MetricsText) {
+        text.family(
+            "kassa_log_head_position", .gauge, "Position of a log's newest event: how many it has.")
+        for service in services {
+            if let log = service.log { text.sample(["log": service.name], log.head.value) }
+        }
+        text.family(
+            "kassa_log_halted", .gauge, "1 where a log writes no more until an operator acts.")
+        for service in services {
+            if let log = service.log { text.sample(["log": service.name], log.isHalted) }
+        }
+    }
+
+    private func writeServices(to text: inout MetricsText) {
+        text.family("kassa_service_up", .gauge, "1 where a service has its log open.")
+        for service in services { text.sample(["service": service.name], service.isUp) }
+        text.family(
+            "kassa_service_inputs_waiting", .gauge,
+            "Commands, messages and results of calls that wait for a service's writer.")
+        for service in services { text.sample(["service": service.name], service.inputs) }
+        text.family(
+            "kassa_service_calls_waiting", .gauge,
+            "Calls to the outside that have no result on record yet.")
+        for service in services {
+            if let calls = service.calls { text.sample(["service": service.name], calls) }
+        }
+        text.family(
+            "kassa_service_parked_messages", .gauge,
+            "Messages that could not be applied, and those that wait behind them.")
+        for service in services {
+            if let parked = service.parked { text.sample(["service": service.name], parked) }
+        }
+        if let openCheckouts {
+            text.family("kassa_checkouts_open", .gauge, "Orders whose checkout has not ended.")
+            text.sample([:], openCheckouts)
+        }
+    }
+
+    private func writeLags(to text: inout MetricsText) {
+        text.family(
+            "kassa_consumer_lag_events", .gauge,
+            "Events of a source's log that a reader has not come past.")
+        for lag in lags {
+            text.sample(
+                ["consumer": lag.consumer, "source": lag.source.description], lag.events)
+        }
+        text.family(
+            "kassa_consumer_lag_seconds", .gauge,
+            "Age of the moment up to which a reader has read all that its source recorded; a quiet "
+                + "source says so once a second.")
+        for lag in lags {
+            text.sample(
+                ["consumer": lag.consumer, "source": lag.source.description], lag.time.inSeconds)
+        }
+    }
+
+    private func writeStreams(to text: inout MetricsText) {
+        text.family(
+            "kassa_broker_stream_messages", .gauge, "Messages that the broker holds of a stream.")
+        for stream in streams { text.sample(["stream": stream.stream], stream.messages) }
+        text.family(
+            "kassa_broker_stream_bytes", .gauge, "Bytes of the broker's files for a stream.")
+        for stream in streams { text.sample(["stream": stream.stream], stream.bytes) }
+    }
+
+    private func writeProjections(to text: inout MetricsText) {
+        if let projectionLag {
+            text.family(
+                "kassa_projection_lag_seconds", .gauge,
+                "How far the rows that reads are answered from are behind the slowest log.")
+            text.sample([:], projectionLag.inSeconds)
+        }
+        text.family("kassa_projection_stale", .gauge, "1 where the rows are not to be trusted.")
+        text.sample([:], isProjectionStale)
+    }
+
+    /// The names that Prometheus' own clients use.
+    private func write(_ process: Process, to text: inout MetricsText) {
+        text.family("process_resident_memory_bytes", .gauge, "Resident memory.")
+        text.sample([:], process.residentBytes)
+        text.family("process_virtual_memory_bytes", .gauge, "Virtual memory.")
+        text.sample([:], process.virtualBytes)
+        text.family("process_cpu_seconds_total", .counter, "Processor time, user and system.")
+        text.sample([:], process.cpuSeconds)
+        text.family("process_open_fds", .gauge, "Open file descriptors.")
+        text.sample([:], process.openFiles)
+        text.family("process_max_fds", .gauge, "The most file descriptors that may be open.")
+        text.sample([:], process.maximumFiles)
+        text.family(
+            "process_start_time_seconds", .gauge, "When the process started, since 1970 in UTC.")
+        text.sample([:], process.startTime)
+    }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double { Double(microseconds) / 1e6 }
+}

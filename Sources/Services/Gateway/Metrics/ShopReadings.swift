@@ -1,0 +1,103 @@
+package import EventSourcing
+package import HTTP
+package import Messaging
+
+/// What the gateway's host reads off the running shop, for whoever watches it. A number that cannot
+/// be read now is nil or missing.
+package struct ShopReadings: Sendable {
+    /// Which build runs.
+    package struct Build: Hashable, Sendable {
+        package let version: String
+        package let configuration: String
+        /// Of the services' files.
+        package let storeFormat: Int64
+
+        package init(version: String, configuration: String, storeFormat: Int64) {
+            self.version = version
+            self.configuration = configuration
+            self.storeFormat = storeFormat
+        }
+    }
+
+    /// A service: its log, and what waits there.
+    package struct Service: Sendable {
+        package let name: String
+        /// Whether its writer has the log open.
+        package let isUp: Bool
+        /// Commands, messages and results that wait for the writer.
+        package let inputs: Int64
+        /// The newest position, and whether the log writes no more; nil before it was first open.
+        package let log: (head: Position, isHalted: Bool)?
+        /// Calls to the outside that are due or under way.
+        package let calls: Int64?
+        /// Messages that could not be applied, and those that wait behind them.
+        package let parked: Int64?
+
+        package init(
+            name: String, isUp: Bool, inputs: Int64, log: (head: Position, isHalted: Bool)?,
+            calls: Int64?, parked: Int64?
+        ) {
+            self.name = name
+            self.isUp = isUp
+            self.inputs = inputs
+            self.log = log
+            self.calls = calls
+            self.parked = parked
+        }
+    }
+
+    /// How far a reader is behind one of its sources.
+    package struct Lag: Sendable {
+        package let consumer: String
+        package let source: Source
+        /// Of the source's log, whether they are for this reader or not.
+        package let events: Int64
+        /// Since the moment up to which all that the source recorded has been read.
+        package let time: Duration
+
+        package init(consumer: String, source: Source, events: Int64, time: Duration) {
+            self.consumer = consumer
+            self.source = source
+            self.events = events
+            self.time = time
+        }
+    }
+
+    /// What the operating system says of the process.
+    package struct Process: Hashable, Sendable {
+        package var residentBytes: Int64
+        package var virtualBytes: Int64
+        package var cpuSeconds: Double
+        package var openFiles: Int64
+        package var maximumFiles: Int64
+        /// Seconds since 1970.
+        package var startTime: Double
+
+        package init(
+            residentBytes: Int64, virtualBytes: Int64, cpuSeconds: Double, openFiles: Int64,
+            maximumFiles: Int64, startTime: Double
+        ) {
+            self.residentBytes = residentBytes
+            self.virtualBytes = virtualBytes
+            self.cpuSeconds = cpuSeconds
+            self.openFiles = openFiles
+            self.maximumFiles = maximumFiles
+            self.startTime = startTime
+        }
+    }
+
+    package var build: Build?
+    package var services: [Service] = []
+    package var lags: [Lag] = []
+    package var streams: [StreamHoldings] = []
+    package var openCheckouts: Int64?
+    /// How far the slowest source of the projections is behind; nil while they do not run.
+    package var projectionLag: Duration?
+    package var isProjectionStale = false
+    package var mailsSent: Int64 = 0
+    package var mailsFailed: Int64 = 0
+    package var server: HTTPServerStatistics?
+    package var process: Process?
+
+    package init() {}
+}

@@ -1,0 +1,9 @@
+/// What this build is called.
+enum Build {
+    static let version = "0.1.0"
+    #if DEBUG
+        static let configuration = "debug"
+    #else
+        static let configuration = "release"
+    #endif
+}

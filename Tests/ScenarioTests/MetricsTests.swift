@@ -1,0 +1,145 @@
+import EventSourcing
+import Foundation
+import HTTP
+import Testing
+
+/// What a running shop tells whoever watches it.
+@Suite struct MetricsTests {
+    private static let services = ["orders", "payments", "deliveries", "notifications"]
+
+    private func head(_ service: String, _ folder: Folder) throws -> Double? {
+        let text = try sqlite(folder.log(service), "SELECT max(position) FROM events")
+        return Double(text.split(separator: "\n").first ?? "")
+    }
+
+    @Test func `a scrape holds what was done, and promtool finds nothing wrong with it`() throws {
+        let shop = try RunningShop.fresh()
+        let before = try Scrape(shop)
+        let ids = try (0..<5).map { _ in
+            try shop.accepted(OrderBody(more: OrderBody.contact))["id"]
+        }
+        #expect(try shop.post("/v1/orders", "{}").status == 422)
+        let after = try Scrape(shop)
+        func grown(_ code: Int) -> Double {
+            after.requests("POST", "/v1/orders", code) - before.requests("POST", "/v1/orders", code)
+        }
+        #expect(grown(201) == 5)
+        #expect(grown(422) == 1)
+        #expect(after.requests("GET", "/metrics", 200) == 1)
+        for id in ids { #expect(try shop.end(of: id)["status"] == "completed") }
+        for service in Self.services {
+            try eventually("the head of \(service) is what its file holds") {
+                let head = try head(service, shop.folder)
+                return try Scrape(shop)["kassa_log_head_position", "log=\"\(service)\""] == head
+            }
+        }
+        try eventually("all is done and read") {
+            let scrape = try Scrape(shop)
+            let lags = ["gateway", "payments", "deliveries"].map { consumer in
+                let source = consumer == "gateway" ? "orders/facts" : "orders/to-\(consumer)"
+                return scrape[
+                    "kassa_consumer_lag_events", "consumer=\"\(consumer)\"",
+                    "source=\"\(source)\""]
+            }
+            return lags == [0, 0, 0] && scrape["kassa_checkouts_open"] == 0
+                && scrape["kassa_service_calls_waiting", "service=\"notifications\""] == 0
+        }
+        try eventually("as many mails are counted as are on record") {
+            let sent = try sqlite(
+                shop.folder.log("notifications"),
+                "SELECT count(*) FROM events WHERE type = 'notification.sent'")
+            let count = Double(sent.split(separator: "\n").first ?? "") ?? 0
+            return try count > 0 && Scrape(shop)["kassa_mails_sent_total"] == count
+        }
+        let scrape = try Scrape(shop)
+        for service in Self.services {
+            #expect(scrape["kassa_log_halted", "log=\"\(service)\""] == 0)
+            #expect(scrape["kassa_service_up", "service=\"\(service)\""] == 1)
+            #expect(scrape["kassa_service_parked_messages", "service=\"\(service)\""] == 0)
+            let stream = "stream=\"kassa-\(service)\""
+            #expect(scrape["kassa_broker_stream_messages", stream] ?? 0 > 0)
+            #expect(scrape["kassa_broker_stream_bytes", stream] ?? 0 > 0)
+        }
+        #expect(scrape["kassa_projection_stale"] == 0)
+        #expect(scrape["kassa_projection_lag_seconds"] ?? -1 >= 0)
+        #expect(scrape["kassa_mails_failed_total"] == 0)
+        #expect(scrape["kassa_http_connections_open"] ?? 0 >= 1)
+        #expect(scrape["process_resident_memory_bytes"] ?? 0 > 1_000_000)
+        #expect(scrape["process_cpu_seconds_total"] ?? 0 > 0)
+        #expect(scrape["process_open_fds"] ?? 0 > 5)
+        let started = try #require(scrape["process_start_time_seconds"])
+        #expect(abs(Date().timeIntervalSince1970 - started) < 3600)
+        let path = "\(shop.folder.path)/metrics.txt"
+        try scrape.text.write(toFile: path, atomically: true, encoding: .utf8)
+        let checked = try Shopctl.run(["sh", "-c", "promtool check metrics < '\(path)'"])
+        #expect(checked.code == 0 && checked.all.isEmpty, "\(checked)")
+    }
+
+    @Test func `an order that waits shows as an open checkout and a call without an answer`() throws
+    {
+        let shop = try RunningShop.fresh()
+        _ = try shop.accepted(OrderBody(token: "tok_timeout"))
+        try eventually("the call waits") {
+            let scrape = try Scrape(shop)
+            return scrape["kassa_checkouts_open"] == 1
+                && scrape["kassa_service_calls_waiting", "service=\"payments\""] == 1
+        }
+    }
+
+    @Test func `a halted log is seen, and its facts are still served`() throws {
+        let shop = try RunningShop.fresh()
+        let id = try shop.ended()["id"]
+        try shop.stop()
+        _ = try sqlite(shop.folder.log("orders"), "UPDATE log SET halted = 'a test stopped it'")
+        let halted = try RunningShop(shop.folder)
+        #expect(try halted.place().status == 503)
+        let scrape = try Scrape(halted)
+        #expect(scrape["kassa_log_halted", "log=\"orders\""] == 1)
+        #expect(scrape["kassa_log_halted", "log=\"payments\""] == 0)
+        let facts = try halted.get("/v1/events?service=orders")
+        #expect(facts.status == 200)
+        let types = (facts.json["events"]?.array ?? []).compactMap { $0["type"]?.string }
+        #expect(types == ["order.placed", "order.confirmed", "order.completed"])
+        let streams = Set((facts.json["events"]?.array ?? []).map { $0["stream"]?.string })
+        #expect(streams == ["order-\(id)"])
+    }
+
+    @Test func `what a service tells in public holds no token, and is all there`() throws {
+        let shop = try RunningShop.fresh()
+        _ = try shop.ended(OrderBody(token: "tok_ok", more: OrderBody.contact))
+        for service in Self.services {
+            var after: Int64 = 0
+            var told: [String] = []
+            while true {
+                let page = try shop.get("/v1/events?service=\(service)&after=\(after)&limit=2")
+                #expect(page.status == 200, "\(page)")
+                #expect(!page.text.contains("tok_"), "\(page)")
+                told += (page.json["events"]?.array ?? []).compactMap { $0["id"]?.string }
+                after = page.json["next"]?.integer ?? 0
+                guard page.headers["Link"] != nil else { break }
+            }
+            #expect(Set(told).count == told.count && !told.isEmpty, "\(service): \(told)")
+            let recorded = try Shopctl.events(service, in: shop.folder)
+            #expect(after <= Int64(recorded.count))
+            let known = Set(recorded.compactMap { $0["id"]?.string })
+            #expect(known.isSuperset(of: told), "\(service)")
+        }
+    }
+
+    @Test func `a real Prometheus scrapes the shop`() throws {
+        let shop = try RunningShop.fresh()
+        _ = try shop.ended()
+        let prometheus = try Prometheus(scraping: shop)
+        try eventually("the shop is up", within: 60) {
+            try prometheus.query("up", by: "job") == ["kassa": "1"]
+        }
+        try eventually("its series are there", within: 60) {
+            let heads = try prometheus.query("kassa_log_head_position", by: "log")
+            let orders = try head("orders", shop.folder).map { "\(Int64($0))" }
+            return heads.count == 4 && heads["orders"] == orders
+        }
+        let orders = try prometheus.query(
+            "sum(kassa_http_request_duration_seconds_count)by(route)", by: "route")
+        #expect(orders["/v1/orders"] == "1")
+    }
+}

@@ -1,0 +1,105 @@
+import EventSourcing
+import Foundation
+import Glibc
+import HTTP
+
+/// What `/metrics` said, sample by sample.
+struct Scrape {
+    let text: String
+    private var samples: [String: Double] = [:]
+
+    init(_ shop: RunningShop) throws {
+        let answer = try shop.get("/metrics")
+        guard answer.status == 200 else { throw Failure("\(answer)") }
+        text = answer.text
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let space = line.lastIndex(of: " "),
+                let value = Double(line[line.index(after: space)...])
+            else { throw Failure("no sample: \(line)") }
+            samples[String(line[..<space])] = value
+        }
+    }
+
+    /// `scrape["kassa_log_head_position", "log=\"orders\""]`; nil where there is no such sample.
+    subscript(name: String, labels: String...) -> Double? {
+        samples[labels.isEmpty ? name : "\(name){\(labels.joined(separator: ","))}"]
+    }
+
+    /// How many requests were answered so; 0 where none was.
+    func requests(_ method: String, _ route: String, _ code: Int) -> Double {
+        self[
+            "kassa_http_requests_total", "method=\"\(method)\"", "route=\"\(route)\"",
+            "code=\"\(code)\""] ?? 0
+    }
+}
+
+/// A Prometheus of the test's own, which scrapes one shop.
+final class Prometheus {
+    let child: Child
+    let client: HTTPClient
+    private let folder: Folder
+
+    /// Starts it, and waits until it is ready.
+    init(scraping shop: RunningShop) throws {
+        let folder = try Folder()
+        let target = shop.url.split(separator: "/").last ?? ""
+        let configuration = """
+            global: {scrape_interval: 1s, scrape_timeout: 1s}
+            scrape_configs:
+              - job_name: kassa
+                static_configs: [{targets: ["\(target)"]}]
+
+            """
+        try configuration.write(
+            toFile: "\(folder.path)/prometheus.yml", atomically: true, encoding: .utf8)
+        self.folder = folder
+        // Somebody may take the free port before it does: then another.
+        for _ in 0..<5 {
+            let port = try Self.freePort()
+            let started = try? Child(
+                [
+                    "prometheus", "--config.file=\(folder.path)/prometheus.yml",
+                    "--storage.tsdb.path=\(folder.path)/data",
+                    "--web.listen-address=127.0.0.1:\(port)",
+                ], output: "\(folder.path)/prometheus")
+            guard let child = started else { break }
+            let client = HTTPClient(port: port)
+            let isReady = try eventually("Prometheus is ready or gone", within: 60) {
+                if child.exitCode != nil { return false }
+                return (try? client.get("/-/ready"))?.status.code == 200 ? true : nil
+            }
+            guard isReady else { continue }
+            (self.child, self.client) = (child, client)
+            return
+        }
+        throw Failure("Prometheus does not start; scripts/setup --tests installs it")
+    }
+
+    /// The newest values of a series, by the value of a label.
+    func query(_ series: String, by label: String) throws -> [String: String] {
+        let answer = Answer(try client.get("/api/v1/query?query=\(series)"))
+        guard answer["status"] == "success" else { throw Failure("\(answer)") }
+        var values: [String: String] = [:]
+        for sample in answer.json["data"]?["result"]?.array ?? [] {
+            values[sample["metric"]?[label]?.string ?? ""] = sample["value"]?.array?.last?.string
+        }
+        return values
+    }
+
+    private static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                let code = bind(descriptor, address, size)
+                return code == 0 ? getsockname(descriptor, address, &size) : code
+            }
+        }
+        guard code == 0 else { throw Failure("no free port: errno \(errno)") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
