@@ -39,6 +39,7 @@ let package = Package(
         target("EventSourcing"),
         target("Arguments"),
         target("Domain", uses: ["EventSourcing"]),
+        target("Import", uses: ["EventSourcing", "Domain"]),
         target("SQLite", uses: ["CSQLite"]),
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
@@ -59,7 +60,11 @@ let package = Package(
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections",
             ]),
         .executableTarget(
-            name: "shopctl", dependencies: ["Arguments", "Host", "HTTP", "EventSourcing"],
+            name: "shopctl",
+            dependencies: [
+                "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
+                "EventSourcing",
+            ],
             swiftSettings: settings),
         target(
             "TestKit",
@@ -76,6 +81,7 @@ let package = Package(
                 "Projections", "Messaging", "EventStore", "EventSourcing", "Domain", "SQLite",
                 "TestKit", "Deliveries",
             ]),
+        tests("ImportTests", uses: ["Import", "Domain", "EventSourcing"]),
         tests("TidyTests", uses: []),
         tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit"]),
         tests("BrokerTests", uses: ["Messaging", "TestKit"]),

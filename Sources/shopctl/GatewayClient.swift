@@ -7,8 +7,9 @@ struct GatewayClient {
     private let client: HTTPClient
     let url: String
 
+    /// - Parameter connections: how many stay open for reuse.
     /// - Throws: `UsageError` for a URL that is none.
-    init(_ invocation: Invocation) throws {
+    init(_ invocation: Invocation, connections: Int = 8) throws {
         url = try invocation.text("url")
         let authority = url.utf8.starts(with: "http://".utf8) ? url.dropFirst(7) : ""
         let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
@@ -21,6 +22,7 @@ struct GatewayClient {
         }
         var options = HTTPClient.Options()
         options.hint = "start the shop with shopctl up"
+        options.idleConnections = connections
         client = HTTPClient(host: String(parts[0]), port: number, options: options)
     }
 
@@ -39,7 +41,17 @@ struct GatewayClient {
         return (json, response.headers, response.status.code)
     }
 
-    private static func problem(_ json: JSON, _ status: HTTPStatus) -> String {
+    /// One exchange as it is, whatever its status.
+    func exchange(
+        _ method: HTTPMethod, _ path: String, body: [UInt8] = [], headers: HTTPHeaders = [:]
+    ) throws(HTTPClientError) -> HTTPResponse {
+        var headers = headers
+        if !body.isEmpty { headers["Content-Type"] = "application/json" }
+        return try client.send(method, path, headers: headers, body: body)
+    }
+
+    /// What a problem says, for a person.
+    static func problem(_ json: JSON, _ status: HTTPStatus) -> String {
         var text = json["detail"]?.string ?? json["title"]?.string ?? "status \(status.code)"
         if let code = json["code"]?.string { text += " (\(code))" }
         for error in json["errors"]?.array ?? [] {

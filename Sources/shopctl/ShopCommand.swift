@@ -13,7 +13,8 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
-            ReplayCommand.command, ProjectionsCommand.command, EpochCommand.command,
+            ReplayCommand.command, ImportCommand.command, ProjectionsCommand.command,
+            EpochCommand.command,
             BenchCommand.command,
         ])
 
@@ -28,6 +29,7 @@ enum ShopCommand {
             case "replay": return try ReplayCommand.run(invocation)
             case "projections": try ProjectionsCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
+            case "import": return try ImportCommand.run(invocation)
             case "bench": try BenchCommand.run(invocation)
             default: throw CommandFailure("no such command; see shopctl --help")
             }

@@ -7,7 +7,7 @@ import Testing
         [], ["up"], ["order"], ["order", "place"], ["order", "get"], ["order", "cancel"],
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
-        ["bench"], ["bench", "store"], ["bench", "shop"],
+        ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -46,6 +46,11 @@ import Testing
         (["projections", "rebuild", "orders", "--nowait"], "--no-wait?"),
         (["projections", "list", "--url", "ftp://x"], "--url must be"),
         (["epoch", "open", "--service", "orders"], "--why"),
+        (["import"], "which command"), (["import", "online-retail"], "file is missing"),
+        (["import", "online-retail", "a", "b"], "too many"),
+        (["import", "online-retail", "a", "--limit", "0"], "--limit must be"),
+        (["import", "online-retail", "a", "--clients", "65"], "--clients must be"),
+        (["import", "online-retail", "a", "--url", "x"], "--url must be"),
         (["bench", "shop", "--orders", "1"], "--orders must be"),
     ]
 

@@ -11,6 +11,7 @@ enum Layout {
             "EventSourcing": [],
             "Arguments": [],
             "Domain": ["EventSourcing"],
+            "Import": ["EventSourcing", "Domain"],
             "SQLite": ["CSQLite"],
             "EventStore": ["SQLite", "EventSourcing", "CPlatform"],
             "Messaging": ["EventStore", "EventSourcing", "CPlatform"],
@@ -21,7 +22,10 @@ enum Layout {
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
                 "Projections",
             ]),
-            "shopctl": ["Arguments", "Host", "HTTP", "EventSourcing"],
+            "shopctl": [
+                "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
+                "EventSourcing",
+            ],
         ]
         for service in services { table[service] = Set(serviceImports) }
         table["TestKit"] = Set(table.keys).union(["CPlatform", "CSQLite", "Testing"])
@@ -29,7 +33,7 @@ enum Layout {
     }()
 
     /// The targets that know of nothing but values: no system's module either.
-    static let pure: Set<String> = ["EventSourcing", "Domain", "Arguments"]
+    static let pure: Set<String> = ["EventSourcing", "Domain", "Arguments", "Import"]
     /// What comes with the toolchain, and the others may import.
     static let system: Set<String> = ["Glibc", "Foundation", "Synchronization", "Dispatch"]
 

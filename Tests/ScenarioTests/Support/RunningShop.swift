@@ -7,6 +7,7 @@ import HTTP
 final class RunningShop: Sendable {
     let folder: Folder
     let url: String
+    let port: UInt16
     let client: HTTPClient
     let child: Child
 
@@ -25,7 +26,8 @@ final class RunningShop: Sendable {
             return text.hasSuffix("\n") ? text : nil
         }
         url = try JSON(parsing: Array(line.utf8))["url"]?.string ?? ""
-        client = HTTPClient(port: UInt16(url.split(separator: ":").last ?? "") ?? 0)
+        self.port = UInt16(url.split(separator: ":").last ?? "") ?? 0
+        client = HTTPClient(port: self.port)
     }
 
     /// In a fresh folder, with goods in stock.

@@ -46,20 +46,21 @@ enum Shopctl {
             .appendingPathComponent("shopctl").path
         if FileManager.default.isExecutableFile(atPath: near) { return near }
         // Where the tests are loaded by a helper of the toolchain.
-        return URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent(".build/debug/shopctl").path
+        return root.appendingPathComponent(".build/debug/shopctl").path
     }()
+
+    /// The package's folder.
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     static func run(_ arguments: String...) throws -> Finished {
         try run([path] + arguments)
     }
 
-    static func run(_ command: [String]) throws -> Finished {
+    static func run(_ command: [String], within limit: Double = 60) throws -> Finished {
         let folder = try Folder()
         let child = try Child(command, output: "\(folder.path)/command")
-        let code = try child.end(within: 60)
+        let code = try child.end(within: limit)
         return Finished(
             code: code, output: child.standardOutput, error: child.standardError)
     }
@@ -73,8 +74,8 @@ enum Shopctl {
     }
 
     /// Replays and compares everything.
-    static func verify(_ folder: Folder) throws -> Finished {
-        try run("replay", "--verify", "--data", folder.data)
+    static func verify(_ folder: Folder, within limit: Double = 60) throws -> Finished {
+        try run([path, "replay", "--verify", "--data", folder.data], within: limit)
     }
 }
 
