@@ -88,8 +88,8 @@ package final class Shop: Sendable {
         deliveries = ServiceRunner(
             settings: settingsOf(DeliveriesCore.log),
             makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
-            feeds: wiring.feeds,
-            handler: CarrierCalls(carrier: carrier), runtime: runtime, notice: notice)
+            feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
+            notice: notice)
         let mails = CountedMailer(
             try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
@@ -126,10 +126,9 @@ package final class Shop: Sendable {
             try deliveries.start()
             try notifications.start()
             projections.start()
-            let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                statistics: observatory.statistics, handler: { router.handle($0, $1) })
+                statistics: observatory.statistics, handler: gateway.router.handle)
         } catch {
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
