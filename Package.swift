@@ -94,7 +94,7 @@ let package = Package(
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
                 "Domain",
             ]),
-        tests("ScenarioTests", uses: ["shopctl", "HTTP", "EventSourcing"]),
+        tests("ScenarioTests", uses: ["shopctl", "Host", "HTTP", "EventSourcing"]),
         tests(
             "MessagingTests",
             uses: [

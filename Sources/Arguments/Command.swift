@@ -1,7 +1,7 @@
 /// A command line as a value: what it is called, what it takes, and the commands below it.
 ///
-/// A command with subcommands does nothing by itself, and takes no positionals. Its options are
-/// valid in all of them, before and after their names.
+/// A command with subcommands takes no positionals, and does nothing by itself unless `alone` says
+/// so. Its options are valid in all of them, before and after their names.
 package struct Command: Hashable, Sendable {
     package let name: String
     /// One line for the list of commands, beginning in lower case.
@@ -11,10 +11,12 @@ package struct Command: Hashable, Sendable {
     /// A line that works when typed as it stands.
     package let example: String
     package let subcommands: [Command]
+    /// What it takes besides where it runs without a subcommand; nil where it needs one.
+    package let alone: [Option]?
 
     package init(
         _ name: String, _ summary: String, options: [Option] = [], positionals: [Positional] = [],
-        example: String, subcommands: [Command] = []
+        example: String, subcommands: [Command] = [], alone: [Option]? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -22,6 +24,7 @@ package struct Command: Hashable, Sendable {
         self.positionals = positionals
         self.example = example
         self.subcommands = subcommands
+        self.alone = alone
     }
 }
 

@@ -2,10 +2,11 @@ extension Command {
     /// The text of `--help`, without a newline at its end.
     func help(path: [String], options: [Option]) -> String {
         let name = path.joined(separator: " ")
+        let options = options + (alone ?? [])
         var usage = "Usage: \(name)"
         for option in options where option.kind == .required { usage += " " + option.form }
         if options.contains(where: { $0.kind != .required }) { usage += " [options]" }
-        if !subcommands.isEmpty { usage += " COMMAND" }
+        if !subcommands.isEmpty { usage += alone == nil ? " COMMAND" : " [COMMAND]" }
         for positional in positionals { usage += " " + positional.form }
 
         var sections = ["\(name): \(summary)", usage]

@@ -87,7 +87,8 @@ package struct Invocation: Hashable, Sendable {
         error(.invalidValue(of: what, text, expected: expected))
     }
 
-    private func error(_ problem: UsageError.Problem) -> UsageError {
+    /// An error about how the parts of this command line go together.
+    package func error(_ problem: UsageError.Problem) -> UsageError {
         UsageError(command: path.joined(separator: " "), problem)
     }
 

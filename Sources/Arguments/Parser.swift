@@ -60,8 +60,13 @@ private struct Parser {
             let nearest = Nearest.name(to: argument, among: command.subcommands.map(\.name))
             throw error(.unknownCommand(argument, nearest: nearest))
         }
+        let left = command.alone ?? []
         command = next
         path.append(next.name)
+        // What stands only with the upper command by itself was given in front of this one.
+        if let stray = left.first(where: { values[$0.name] != nil }) {
+            throw error(.unknownOption("--" + stray.name, nearest: nil))
+        }
         options += next.options
     }
 
@@ -72,8 +77,9 @@ private struct Parser {
         let parts = argument.utf8.split(
             separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
         let typed = String(Substring(parts[0]))
-        guard let option = options.last(where: { "--" + $0.name == typed }) else {
-            let known = options.map { "--" + $0.name } + ["--help"]
+        let declared = options + (command.alone ?? [])
+        guard let option = declared.last(where: { "--" + $0.name == typed }) else {
+            let known = declared.map { "--" + $0.name } + ["--help"]
             throw error(.unknownOption(typed, nearest: Nearest.name(to: typed, among: known)))
         }
         if option.kind != .repeated, values[option.name] != nil {
@@ -93,8 +99,10 @@ private struct Parser {
     }
 
     private mutating func invocation() throws(UsageError) -> Invocation {
-        guard command.subcommands.isEmpty else { throw error(.missingCommand) }
-        for option in options where values[option.name] == nil {
+        guard command.subcommands.isEmpty || command.alone != nil else {
+            throw error(.missingCommand)
+        }
+        for option in options + (command.alone ?? []) where values[option.name] == nil {
             switch option.kind {
             case .required:
                 throw error(

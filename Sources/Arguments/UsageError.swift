@@ -19,6 +19,12 @@ package struct UsageError: Error, Hashable, CustomStringConvertible {
         case unexpectedArgument(String)
         /// `what` is `--option` or a positional's name.
         case invalidValue(of: String, String, expected: String)
+        /// Two that exclude each other, each as it is typed.
+        case notTogether(String, String)
+        /// `what` means something only with one of the others.
+        case needs(String, String)
+        /// None of the command's forms; each as it is typed.
+        case missingForm([String])
     }
 
     /// The command as it is typed, `shopctl bench store`.
@@ -51,6 +57,9 @@ package struct UsageError: Error, Hashable, CustomStringConvertible {
         case .unexpectedArgument(let text): "'\(text)' is one argument too many"
         case .invalidValue(let what, let text, let expected):
             "\(what) must be \(expected), and '\(text)' is not"
+        case .notTogether(let one, let other): "\(one) and \(other) cannot be given together"
+        case .needs(let what, let other): "\(what) needs \(other) beside it"
+        case .missingForm(let forms): "say which: \(forms.joined(separator: ", or "))"
         }
     }
 

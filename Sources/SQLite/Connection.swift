@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 
 /// One connection to one SQLite file. Belongs to one thread at a time.
 package final class Connection {
@@ -90,6 +91,15 @@ package final class Connection {
             }
         }
         return uri + "?immutable=1"
+    }
+
+    /// The version of SQLite that is linked, `3.40.1`.
+    package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
+    /// Whether commits lie beside the file that are not in it yet.
+    package static func hasWriteAheadLog(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path + "-wal", &status) == 0 && status.st_size > 0
     }
 
     func failure(_ code: Int32, _ action: String) -> SQLiteError {

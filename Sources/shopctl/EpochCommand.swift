@@ -1,10 +1,11 @@
 import Arguments
+import EventSourcing
 import Host
 
 /// `shopctl epoch open`: what an operator does after restoring a log from a backup.
 enum EpochCommand {
     static let command = Command(
-        "epoch", "let a restored log write again", options: [ShopCommand.data],
+        "epoch", "let a restored log write again", options: [ShopCommand.data, ShopCommand.json],
         example: "shopctl epoch open --service orders --why 'restored the backup of Monday'",
         subcommands: [
             Command(
@@ -21,6 +22,14 @@ enum EpochCommand {
         let service = try invocation.text("service")
         let epoch = try EpochOpening.open(
             data: try invocation.text("data"), service: service, why: try invocation.text("why"))
+        guard !invocation.flag("json") else {
+            var json = JSONWriter()
+            json.object { json in
+                json.member("service", service)
+                json.member("epoch", epoch)
+            }
+            return print(json.text)
+        }
         print("\(service) is at epoch \(epoch); start the shop again with shopctl up")
     }
 }

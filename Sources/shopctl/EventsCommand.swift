@@ -6,46 +6,69 @@ import Host
 /// it.
 enum EventsCommand {
     static let command = Command(
-        "events", "list recorded events",
+        "events", "list recorded events, of all services in the order of time",
         options: [
-            ShopCommand.data,
-            .value(
-                "service", "NAME", "orders, payments, deliveries or notifications",
-                default: "orders"),
+            ShopCommand.data, ShopCommand.service,
             .value("stream", "STREAM", "one stream only, such as order-ID"),
             .value(
-                "after", "POSITION", "begin after this position (in a stream: version)",
-                default: "0"),
-            .value("limit", "COUNT", "the most events listed", default: "100"),
+                "after", "POSITION",
+                "begin after this position of the service (of the stream: version)"),
+            .value(
+                "limit", "COUNT",
+                "the most events listed; 100 without, and with --follow as many as come"),
+            .flag("follow", "go on as events come, until Ctrl-C"),
             ShopCommand.json,
         ],
         example: "shopctl events --service payments --limit 20")
 
+    private static let usualLimit = 100
+
     static func run(_ invocation: Invocation) throws {
-        let service = try invocation.text("service")
-        guard ["orders", "payments", "deliveries", "notifications"].contains(service) else {
-            throw invocation.invalid(
-                "--service", service, expected: "orders, payments, deliveries or notifications")
-        }
-        let after = try invocation.integer("after", in: 0...Int.max)
-        let limit = try invocation.integer("limit", in: 1...100_000)
-        let listing = try EventListing(data: try invocation.text("data"), service: service)
-        let stream = invocation.optionalText("stream")
-        var position = Int64(after)
-        var left = limit
+        let limit = try invocation.optionalInteger("limit", in: 1...1_000_000_000)
+        let isFollowing = invocation.flag("follow")
+        let isJSON = invocation.flag("json")
+        let range = try range(invocation)
+        var listing = try EventListing(data: try invocation.text("data"), range)
+        var left = limit ?? (isFollowing ? .max : usualLimit)
+        var output = LineOutput.standard
         while left > 0 {
-            let events = try listing.events(stream: stream, after: position, limit: min(left, 500))
-            for event in events {
-                print(invocation.flag("json") ? event.json : text(event))
+            if let event = try listing.next() {
+                try output.line(isJSON ? event.json : text(event))
+                left -= 1
+            } else if isFollowing {
+                try output.flush()
+                try output.pause(milliseconds: 100)
+            } else {
+                break
             }
-            guard let last = events.last else { break }
-            position = stream == nil ? last.position : last.version
-            left -= events.count
         }
+        try output.flush()
+    }
+
+    /// A stream's name tells its service; a position means something in one log only.
+    private static func range(_ invocation: Invocation) throws(UsageError) -> EventListing.Range {
+        let service = try invocation.service()
+        let after = try invocation.optionalInteger("after", in: 0...Int.max).map { Int64($0) }
+        if let stream = invocation.optionalText("stream") {
+            guard let owner = EventListing.service(ofStream: stream),
+                service == nil || service == owner
+            else {
+                let whose = service.map { "a stream of \($0)" } ?? "a stream's name"
+                throw invocation.invalid(
+                    "--stream", stream,
+                    expected: "\(whose), such as order-ID, payment-ID, stock-SKU")
+            }
+            return .stream(stream, of: owner, after: after ?? 0)
+        }
+        if let service { return .service(service, after: after ?? 0) }
+        guard after == nil else {
+            throw invocation.error(.needs("--after", "--service NAME or --stream STREAM"))
+        }
+        return .services(EventListing.services)
     }
 
     private static func text(_ event: EventListing.Event) -> String {
-        let head = "\(event.position)  \(event.recordedAt)  \(event.stream)"
+        let head = "\(event.id)  \(event.recordedAt)  \(event.stream)"
         return "\(Terminal.dim(head))  \(Terminal.bold(event.type))  \(event.data)"
     }
 }

@@ -26,19 +26,39 @@ struct GatewayClient {
         client = HTTPClient(host: String(parts[0]), port: number, options: options)
     }
 
-    /// - Returns: the answer's JSON and headers.
-    /// - Throws: `CommandFailure` with what the problem says, for any status of 400 and above.
+    /// What a gateway answered that did not do what it was asked.
+    struct Refusal: Error, CustomStringConvertible {
+        let status: Int
+        let description: String
+    }
+
+    /// What a gateway answered that carried out what it was asked.
+    struct Answer {
+        let json: JSON
+        let headers: HTTPHeaders
+
+        /// The target of the next page, where the answer is one of several.
+        var next: String? {
+            guard let link = headers["Link"], link.hasPrefix("<"),
+                link.hasSuffix(">; rel=\"next\""), let end = link.firstIndex(of: ">")
+            else { return nil }
+            return String(link[link.index(after: link.startIndex)..<end])
+        }
+    }
+
+    /// - Throws: `Refusal` with what the problem says, for any status of 400 and above.
     func send(
         _ method: HTTPMethod, _ path: String, body: JSONWriter? = nil, headers: HTTPHeaders = [:]
-    ) throws -> (json: JSON, headers: HTTPHeaders, status: Int) {
+    ) throws -> Answer {
         var headers = headers
         if body != nil { headers["Content-Type"] = "application/json" }
         let response = try client.send(method, path, headers: headers, body: body?.bytes ?? [])
         guard let json = try? JSON(parsing: response.body) else {
             throw CommandFailure("\(url) answered \(response.status.code) without JSON")
         }
-        if response.status.code >= 400 { throw CommandFailure(Self.problem(json, response.status)) }
-        return (json, response.headers, response.status.code)
+        let status = response.status.code
+        if status >= 400 { throw Refusal(status: status, description: Self.problem(json, status)) }
+        return Answer(json: json, headers: response.headers)
     }
 
     /// One exchange as it is, whatever its status.
@@ -51,16 +71,23 @@ struct GatewayClient {
     }
 
     /// What a problem says, for a person.
-    static func problem(_ json: JSON, _ status: HTTPStatus) -> String {
-        var text = json["detail"]?.string ?? json["title"]?.string ?? "status \(status.code)"
+    static func problem(_ json: JSON, _ status: Int) -> String {
+        var text = json["detail"]?.string ?? json["title"]?.string ?? "status \(status)"
         if let code = json["code"]?.string { text += " (\(code))" }
         for error in json["errors"]?.array ?? [] {
-            text += "\n  \(error["pointer"]?.string ?? ""): \(error["detail"]?.string ?? "")"
+            let place = ["pointer", "parameter", "header"].lazy.compactMap { error[$0]?.string }
+            text += "\n  \(place.first ?? "the body"): \(error["detail"]?.string ?? "")"
         }
         return text
     }
 
-    /// Percent-encodes one segment of a path.
+    /// A path with a query, its values percent-encoded.
+    static func target(_ path: String, _ query: [(name: String, value: String)]) -> String {
+        guard !query.isEmpty else { return path }
+        return path + "?" + query.map { "\($0.name)=\(segment($0.value))" }.joined(separator: "&")
+    }
+
+    /// Percent-encodes one segment of a path, or a value of a query.
     static func segment(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {

@@ -195,6 +195,6 @@ final class Importer: Sendable {
         guard let json = try? JSON(parsing: answer.body) else {
             return "status \(answer.status.code), without JSON"
         }
-        return GatewayClient.problem(json, answer.status)
+        return GatewayClient.problem(json, answer.status.code)
     }
 }

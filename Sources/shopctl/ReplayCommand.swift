@@ -3,36 +3,56 @@ import EventSourcing
 import Glibc
 import Host
 
-/// `shopctl replay --verify`: folds every log afresh and compares it with what the shop has in use.
+/// `shopctl replay`: folds what is on record afresh, of the whole shop or of one order.
 enum ReplayCommand {
     static let command = Command(
-        "replay", "prove the history: fold every log afresh and compare",
-        options: [
-            ShopCommand.data,
-            .flag("verify", "compare with the live state and the read store, row by row"),
-            ShopCommand.json,
+        "replay", "fold the history afresh: prove it, or follow one order through it",
+        options: [ShopCommand.data, ShopCommand.json],
+        example: "shopctl replay --verify",
+        subcommands: [
+            Command(
+                "order", "show each event of an order, and how things stood after it",
+                options: [
+                    .value("at", "TIME", "leave out what was recorded later than this")
+                ],
+                positionals: [Positional("id", "the order")],
+                example: "shopctl replay order 0198c7d2-0000-7000-8000-000000000000")
         ],
-        example: "shopctl replay --verify")
+        alone: [
+            .flag("verify", "compare with the live state and the read store, row by row"),
+            .value(
+                "service", "NAME",
+                "only this service's log, and what is derived from it; all without"),
+        ])
 
     /// - Returns: 1 where anything differs.
     static func run(_ invocation: Invocation) throws -> Int32 {
+        if invocation.path.last == "order" {
+            try OrderReplayText.show(invocation)
+            return 0
+        }
         guard invocation.flag("verify") else {
-            throw UsageError(
-                command: invocation.path.joined(separator: " "),
-                .missingOption("verify", placeholder: ""))
+            throw invocation.error(
+                .missingForm(["shopctl replay --verify", "shopctl replay order ID"]))
         }
         let data = try invocation.text("data")
-        let scratch = "\(data)/verify-\(getpid()).db"
-        defer { for suffix in ["", "-wal", "-shm"] { unlink(scratch + suffix) } }
-        let audit = try Audit(data: data, scratch: scratch) {
-            Terminal.progress("replaying \($0)")
+        let service = try invocation.service()
+        let audit: Audit
+        if let service {
+            audit = try Audit(service: service, data: data, progress: progress)
+        } else {
+            let scratch = "\(data)/verify-\(getpid()).db"
+            defer { for suffix in ["", "-wal", "-shm"] { unlink(scratch + suffix) } }
+            audit = try Audit(data: data, scratch: scratch, progress: progress)
         }
         Terminal.endProgress()
-        invocation.flag("json") ? printJSON(audit) : printText(audit)
+        invocation.flag("json") ? printJSON(audit) : printText(audit, of: service)
         return audit.isClean ? 0 : 1
     }
 
-    private static func printText(_ audit: Audit) {
+    private static func progress(_ what: String) { Terminal.progress("replaying \(what)") }
+
+    private static func printText(_ audit: Audit, of service: String?) {
         for (place, unit, count) in audit.counts { print("  \(place): \(count) \(unit)") }
         for (log, size, root) in audit.roots {
             print(Terminal.dim("  \(log): tree of \(size) leaves, root \(root)"))
@@ -41,7 +61,10 @@ enum ReplayCommand {
             print("\(Terminal.red("differs")) \(finding.place): \(finding.what)")
         }
         if audit.isClean {
-            print("\(Terminal.green("verified")): the replay equals the live state, row by row")
+            let what =
+                service.map { "the log of \($0), and what is derived from it there" }
+                ?? "the replay equals the live state, row by row"
+            print("\(Terminal.green("verified")): \(what)")
         } else {
             print(
                 "\(Terminal.red("\(audit.findingCount) differences")); do not trust what "

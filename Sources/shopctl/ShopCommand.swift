@@ -13,9 +13,9 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
-            ReplayCommand.command, ImportCommand.command, ProjectionsCommand.command,
-            EpochCommand.command,
-            BenchCommand.command,
+            ImportCommand.command, ReplayCommand.command, ReportCommand.command,
+            ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
+            EpochCommand.command, BenchCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -28,6 +28,9 @@ enum ShopCommand {
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
             case "projections": try ProjectionsCommand.run(invocation)
+            case "report": try ReportCommand.run(invocation)
+            case "export": try ExportCommand.run(invocation)
+            case "doctor": return try DoctorCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
             case "import": return try ImportCommand.run(invocation)
             case "bench": try BenchCommand.run(invocation)
@@ -37,6 +40,9 @@ enum ShopCommand {
         } catch let error as UsageError {
             Terminal.complain(error.description)
             return UsageError.exitCode
+        } catch is OutputClosed {
+            // Whoever read has seen enough.
+            return 0
         } catch {
             Terminal.endProgress()
             Terminal.complain("\(error)")

@@ -5,6 +5,9 @@ import Testing
 @Suite struct UsageTests {
     private static let commands = [
         [], ["up"], ["order"], ["order", "place"], ["order", "get"], ["order", "cancel"],
+        ["order", "list"], ["order", "watch"], ["report"], ["report", "revenue"],
+        ["report", "orders"], ["export"], ["export", "events"], ["export", "orders"], ["doctor"],
+        ["replay", "order"],
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
@@ -45,6 +48,18 @@ import Testing
         (["projections"], "which command"), (["projections", "rebuild"], "name is missing"),
         (["projections", "rebuild", "orders", "--nowait"], "--no-wait?"),
         (["projections", "list", "--url", "ftp://x"], "--url must be"),
+        (["replay"], "replay order ID"), (["replay", "order"], "id is missing"),
+        (["replay", "--verify", "order", "x"], "no option --verify"),
+        (["order", "list", "--status", "lost"], "--status must be"),
+        (["order", "list", "--from", "today"], "--from must be"),
+        (["order", "list", "--from", "2026-02-02", "--to", "2026-02-01"], "--to must be"),
+        (["order", "watch"], "id is missing"), (["report", "revenue"], "--by"),
+        (["report", "revenue", "--by", "year"], "day, month, sku"),
+        (["report", "revenue", "--by", "day", "--limit", "0"], "--limit must be"),
+        (["report", "orders", "--by", "sku"], "--by must be"), (["export"], "which command"),
+        (["export", "events", "--format", "xml"], "--format must be"),
+        (["export", "events", "--force"], "--output"),
+        (["doctor", "--port", "0"], "--port must be"),
         (["epoch", "open", "--service", "orders"], "--why"),
         (["import"], "which command"), (["import", "online-retail"], "file is missing"),
         (["import", "online-retail", "a", "b"], "too many"),
@@ -70,6 +85,8 @@ import Testing
             ["order", "place", "--line", "mug:1:750"], ["order", "get", "x"],
             ["order", "cancel", "x"], ["stock", "receive", "mug", "1"], ["stock", "get", "mug"],
             ["projections", "list"], ["projections", "rebuild", "orders"],
+            ["order", "list"], ["order", "watch", "x"], ["report", "revenue", "--by", "day"],
+            ["report", "orders"], ["export", "orders"],
         ]
         for command in commands {
             let refused = try shopctl(command + url)
@@ -81,7 +98,8 @@ import Testing
     @Test func `where there is no folder the commands say so and make none`() throws {
         let folder = try Folder()
         let commands = [
-            ["events"], ["replay", "--verify"],
+            ["events"], ["replay", "--verify"], ["replay", "order", "x"], ["export", "events"],
+            ["replay", "--verify", "--service", "orders"], ["events", "--follow"],
             ["epoch", "open", "--service", "orders", "--why", "x"],
             ["epoch", "open", "--service", "shoes", "--why", "x"],
         ]

@@ -37,7 +37,8 @@ extension SegmentLog {
             "\(folder)/\(String(repeating: "0", count: 20 - digits.utf8.count))\(digits)\(suffix)"
     }
 
-    private static func sequence(ofName name: String) -> UInt64? {
+    /// The first sequence of the segment that bears this name; nil for a name of no segment.
+    static func sequence(ofName name: String) -> UInt64? {
         let bytes = Array(name.utf8)
         guard bytes.count == 20 + suffix.utf8.count, bytes[20...].elementsEqual(suffix.utf8) else {
             return nil

@@ -36,6 +36,8 @@ package struct Audit: Sendable {
     /// Of the deliveries that have begun.
     private var phases: [String: Delivery.Phase] = [:]
 
+    /// Everything.
+    ///
     /// - Parameters:
     ///   - data: the shop's folder.
     ///   - scratch: a path that does not exist, for the fresh read store; removed afterwards by the
@@ -44,25 +46,18 @@ package struct Audit: Sendable {
     /// - Throws: `Shop.Failure` where a file cannot be read at all.
     package init(data: String, scratch: String, progress: (String) -> Void) throws {
         // Orders first: what they say of the others was on record there before.
-        try audit(OrdersCore.log, in: data, progress) { (audit, log) throws(StoreError) in
-            try audit.auditOrders(log)
-        }
-        try audit(PaymentsCore.log, in: data, progress) { (audit, log) throws(StoreError) in
-            try audit.auditPayments(log)
-        }
-        try audit(DeliveriesCore.log, in: data, progress) { (audit, log) throws(StoreError) in
-            try audit.auditDeliveries(log)
-        }
-        try audit(NotificationsCore.log, in: data, progress) { (audit, log) throws(StoreError) in
-            let notifications = try log.folds("notification", Notification.self)
-            let due = notifications.flatMap { order, state in
-                state.due.map { "\(order)/\($0.rawValue)" }
-            }
-            audit.compare("notifications", "calls that wait", try log.effectKeys(), Set(due))
-        }
+        for log in Wiring.logs { try audit(log, in: data, progress) }
         crossCheck()
         progress("read store")
         try compareReadStore(data, scratch)
+    }
+
+    /// One service alone: its log, and what is derived from it in the same file.
+    ///
+    /// - Parameter service: one of `EventListing.services`.
+    /// - Throws: `Shop.Failure` where the file cannot be read at all.
+    package init(service: String, data: String, progress: (String) -> Void) throws {
+        try audit(LogName(service), in: data, progress)
     }
 
     private mutating func find(_ place: String, _ what: String) {
@@ -71,8 +66,7 @@ package struct Audit: Sendable {
     }
 
     private mutating func audit(
-        _ name: LogName, in data: String, _ progress: (String) -> Void,
-        _ body: (inout Audit, AuditedLog) throws(StoreError) -> Void
+        _ name: LogName, in data: String, _ progress: (String) -> Void
     ) throws {
         progress(name.value)
         do throws(StoreError) {
@@ -80,7 +74,7 @@ package struct Audit: Sendable {
             counts.append((name.value, "events", log.count))
             roots.append((name.value, log.tree.size, log.tree.root.hex))
             for what in log.problems { find(name.value, what) }
-            try body(&self, log)
+            try auditDerived(name, log)
         } catch {
             switch error {
             case .unreadableEvent, .unusable: find(name.value, error.description)
@@ -88,6 +82,15 @@ package struct Audit: Sendable {
                 throw Shop.Failure.cannotStart(
                     "\(error); is \(data) a shop's folder? start one with shopctl up")
             }
+        }
+    }
+
+    private mutating func auditDerived(_ name: LogName, _ log: AuditedLog) throws(StoreError) {
+        switch name {
+        case OrdersCore.log: try auditOrders(log)
+        case PaymentsCore.log: try auditPayments(log)
+        case DeliveriesCore.log: try auditDeliveries(log)
+        default: try auditNotifications(log)
         }
     }
 
@@ -155,6 +158,13 @@ package struct Audit: Sendable {
         if json.text != snapshot.data {
             find("deliveries", "the snapshot of what is available differs from a fresh fold")
         }
+    }
+
+    private mutating func auditNotifications(_ log: AuditedLog) throws(StoreError) {
+        let due = try log.folds("notification", Notification.self).flatMap { order, state in
+            state.due.map { "\(order)/\($0.rawValue)" }
+        }
+        compare("notifications", "calls that wait", try log.effectKeys(), Set(due))
     }
 
     /// What one service's end says of the others.

@@ -27,7 +27,19 @@ final class Child: Sendable {
         arguments.append(nil)
         defer { for argument in arguments { free(argument) } }
         var process: pid_t = 0
-        let code = posix_spawnp(&process, command[0], &actions, nil, arguments, environ)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // We may be on a thread that hears no signals, or under a shell that has us ignore Ctrl-C;
+        // whom we start must not.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigaddset(&signals, SIGINT)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        let code = posix_spawnp(&process, command[0], &actions, &attributes, arguments, environ)
         guard code == 0 else { throw Failure("cannot run \(command[0]): errno \(code)") }
         self.process = process
     }
