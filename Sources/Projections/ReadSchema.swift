@@ -1,5 +1,4 @@
 import EventStore
-import Glibc
 import SQLite
 
 /// A table of the read store: its key, and the columns that the same logs must lead to.
@@ -96,24 +95,17 @@ enum ReadSchema {
     /// All that the logs decide; checkpoints and the projection's own state are left out.
     static let tables = [orders, lines, timeline, stock, reservations]
 
-    /// Opens the writer's connection, with the tables in place; a damaged file is begun anew.
+    /// Opens the writer's connection, with the tables in place.
     static func open(_ path: String, _ durability: Connection.Durability) throws(SQLiteError)
         -> Connection
     {
-        do throws(SQLiteError) {
-            return try prepare(path, durability)
-        } catch {
-            guard error.isCorrupt else { throw error }
-            for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
-            return try prepare(path, durability)
-        }
-    }
-
-    private static func prepare(_ path: String, _ durability: Connection.Durability)
-        throws(SQLiteError) -> Connection
-    {
         let connection = try Connection(path: path, mode: .writer, durability: durability)
-        guard try connection.integer("PRAGMA user_version") != version else { return connection }
+        guard try connection.integer("PRAGMA user_version") != version else {
+            // What no projection can begin without; damage shows here.
+            _ = try connection.texts("SELECT targets FROM projection")
+            _ = try CheckpointTable(connection).all()
+            return connection
+        }
         try connection.execute("BEGIN IMMEDIATE")
         let known = try connection.texts(
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")

@@ -15,33 +15,77 @@ package enum ReadError: Error, Hashable, CustomStringConvertible {
 /// What readers are answered from: one SQLite file, built from the logs alone. Any thread may read.
 ///
 /// Each read is one short transaction on one of a few connections, which are opened when they are
-/// first needed.
+/// first needed. After a rebuild another file takes the place of the first; reads that have begun
+/// finish on the old one.
 package final class ReadStore: Sendable {
-    package let path: String
+    /// Where a crash may fall into a swap.
+    package enum SwapMoment: Sendable {
+        case beforeRename
+        case afterRename
+    }
+
+    /// A seam for tests: what it throws stands for a failing disk.
+    package typealias SwapFault = @Sendable (SwapMoment) throws(SQLiteError) -> Void
+
+    let files: ReadFiles
     let durability: Connection.Durability
     private let readers: [Reader]
+    private let current: Mutex<String>
+
+    /// The file in use.
+    package var path: String { current.withLock { $0 } }
 
     /// One connection, and whose turn it is.
     private final class Reader: Sendable {
         let connection = Mutex<Connection?>(nil)
     }
 
-    /// Creates the file where there is none, and drops what another version of the projection made
-    /// of it.
+    /// Creates the file where there is none, drops what another version of the projection made of
+    /// it, begins a damaged one anew, and removes what earlier rebuilds have left.
     ///
-    /// - Parameter readers: the most connections that read at the same time.
+    /// - Parameters:
+    ///   - path: of the store's first file; what is in use is found by itself, see `ReadFiles`.
+    ///   - readers: the most connections that read at the same time.
     /// - Throws: where the file cannot be opened.
     package init(path: String, durability: Connection.Durability = .none, readers: Int = 4)
         throws(SQLiteError)
     {
-        self.path = path
+        files = ReadFiles(path)
         self.durability = durability
         self.readers = (0..<max(1, readers)).map { _ in Reader() }
-        _ = try ReadSchema.open(path, durability)
+        files.removeOthers()
+        current = Mutex(files.current)
+        _ = try openWriter()
     }
 
-    /// The one connection that writes.
-    func openWriter() throws(SQLiteError) -> Connection { try ReadSchema.open(path, durability) }
+    /// From now on reads begin on that file, which must have seen all that the other has.
+    func turn(to path: String) { current.withLock { $0 = path } }
+
+    /// Waits for the reads that began on an older file, and removes it.
+    func removeOlder() {
+        for reader in readers {
+            reader.connection.withLock { open in
+                // Taken within the lock, as a read takes it: nobody opens the older one any more.
+                if let known = open, known.path != path { open = nil }
+            }
+        }
+        files.removeOlder()
+    }
+
+    /// The one connection that writes; a damaged file is begun anew.
+    func openWriter() throws(SQLiteError) -> Connection {
+        do throws(SQLiteError) {
+            return try ReadSchema.open(path, durability)
+        } catch {
+            guard error.isCorrupt else { throw error }
+            // Under another name, as readers may still have the damaged one open.
+            let next = files.next
+            let connection = try ReadSchema.open(next, durability)
+            turn(to: next)
+            removeOlder()
+            return connection
+        }
+    }
 
     /// Runs `body` in one transaction, on a free connection where there is one.
     func read<Value: Sendable>(
@@ -59,9 +103,11 @@ package final class ReadStore: Sendable {
     ) -> Result<Value, ReadError> {
         do throws(SQLiteError) {
             let connection: Connection
-            if let open = slot {
+            let path = path
+            if let open = slot, open.path == path {
                 connection = open
             } else {
+                slot = nil
                 connection = try Connection(path: path, mode: .reader)
                 slot = connection
             }

@@ -9,6 +9,8 @@ struct Rebuild {
     let feeds: [(source: Source, feed: any Feed)]
     /// How far each source is read; one that is not named is not read.
     let targets: [String: Checkpoint]
+    /// Asked after each page; false ends it with `.cancelled`.
+    var goOn: () -> Bool = { true }
 
     /// - Parameter seed: decides which source's page is next.
     func run(seed: UInt64) throws(ComparisonError) {
@@ -17,18 +19,25 @@ struct Rebuild {
         while !open.isEmpty {
             let index = Int(Self.next(&seed) % UInt64(open.count))
             if try step(open[index].source, open[index].feed) { open.remove(at: index) }
+            guard goOn() else { throw .cancelled }
         }
     }
 
     /// Folds one page; true when the source is where it must come to.
     private func step(_ source: Source, _ feed: any Feed) throws(ComparisonError) -> Bool {
         guard let target = targets[source.description] else { return true }
-        let position = engine.checkpoint(of: source).position
-        guard position < target.position else { return true }
+        let checkpoint = engine.checkpoint(of: source)
+        let position = checkpoint.position
+        guard position < target.position else {
+            // What was read in an older epoch may be orphaned: only the feed tells.
+            let mustCross = position == target.position && checkpoint.epoch < target.epoch
+            if mustCross { try cross(source, feed) }
+            return true
+        }
         var page: FeedPage
         do throws(FeedError) {
             page = try feed.read(source.channel, after: position)
-        } catch { throw .unreadable(error.description) }
+        } catch { throw .unavailable(error.description) }
         guard page.hasMore || page.through >= target.position else {
             throw .behind(source, has: page.through, wants: target.position)
         }
@@ -41,24 +50,32 @@ struct Rebuild {
         switch engine.take(page, of: source, at: .epoch) {
         case .taken, .done: return false
         case .stopped(let why), .unavailable(let why), .unknown(let why): throw .stopped(why)
-        case .foreign: return try cross(source, feed)
+        case .foreign:
+            try cross(source, feed)
+            guard engine.checkpoint(of: source).epoch > checkpoint.epoch else {
+                throw .changed("\(source) changed its epoch while it was read")
+            }
+            return false
         case .gap, .at, .keyReused, .answer:
-            throw .unreadable("\(source) changed while it was read")
+            throw .changed("\(source) changed while it was read")
         }
     }
 
     /// Goes on in the next epoch, where the feed says that it begins right here.
-    private func cross(_ source: Source, _ feed: any Feed) throws(ComparisonError) -> Bool {
+    private func cross(_ source: Source, _ feed: any Feed) throws(ComparisonError) {
         let checkpoint = engine.checkpoint(of: source)
         let verdict: CheckpointVerdict
         do throws(FeedError) {
             verdict = try feed.check(checkpoint)
-        } catch { throw .unreadable(error.description) }
-        guard case .rewind(let epoch, let position, let leaf) = verdict,
-            position == checkpoint.position,
-            case .done = engine.rewind(source, epoch, position, leaf, at: .epoch)
-        else { throw .unreadable("\(source) changed its epoch while it was read") }
-        return false
+        } catch { throw .unavailable(error.description) }
+        switch verdict {
+        case .good: return
+        case .refused(let why): throw .unavailable(why)
+        case .rewind(let epoch, let position, let leaf):
+            guard position == checkpoint.position,
+                case .done = engine.rewind(source, epoch, position, leaf, at: .epoch)
+            else { throw .changed("\(source) changed its epoch while it was read") }
+        }
     }
 
     /// SplitMix64. Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators"

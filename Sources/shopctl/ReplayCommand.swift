@@ -45,7 +45,8 @@ enum ReplayCommand {
         } else {
             print(
                 "\(Terminal.red("\(audit.findingCount) differences")); do not trust what "
-                    + "is named; restore a backup, or delete gateway/read.db to rebuild it"
+                    + "is named; restore a backup, or build the read store anew with "
+                    + "shopctl projections rebuild orders"
             )
         }
     }

@@ -13,7 +13,8 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
-            ReplayCommand.command, EpochCommand.command, ImportCommand.command,
+            ReplayCommand.command, ImportCommand.command, ProjectionsCommand.command,
+            EpochCommand.command,
             BenchCommand.command,
         ])
 
@@ -26,6 +27,7 @@ enum ShopCommand {
             case "stock": try StockCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
+            case "projections": try ProjectionsCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
             case "import": return try ImportCommand.run(invocation)
             case "bench": try BenchCommand.run(invocation)

@@ -90,6 +90,7 @@ final class FakeServices: OrdersClient, StockClient {
 final class Rig {
     let runtime = ManualRuntime()
     let services = FakeServices()
+    let projections = FakeProjections()
     let freshness = Freshness()
     let engine: ProjectionEngine
     let server: HTTPServer
@@ -117,8 +118,9 @@ final class Rig {
         let ready = ReadinessBox()
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
-            stock: services, cursorKey: Array(repeating: 7, count: 32), feeds: feeds,
-            readings: readings, aside: aside, readiness: { ready.value })
+            stock: services, projections: projections,
+            cursorKey: Array(repeating: 7, count: 32), feeds: feeds, readings: readings,
+            aside: aside, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

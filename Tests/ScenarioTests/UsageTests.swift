@@ -5,9 +5,9 @@ import Testing
 @Suite struct UsageTests {
     private static let commands = [
         [], ["up"], ["order"], ["order", "place"], ["order", "get"], ["order", "cancel"],
-        ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["epoch"],
-        ["epoch", "open"], ["import"], ["import", "online-retail"], ["bench"],
-        ["bench", "store"], ["bench", "shop"],
+        ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
+        ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
+        ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -42,6 +42,9 @@ import Testing
         (["events", "--service", "shoes"], "--service must be"),
         (["events", "--limit", "0"], "--limit must be"),
         (["events", "--after", "-5"], "--after must be"), (["replay"], "--verify"),
+        (["projections"], "which command"), (["projections", "rebuild"], "name is missing"),
+        (["projections", "rebuild", "orders", "--nowait"], "--no-wait?"),
+        (["projections", "list", "--url", "ftp://x"], "--url must be"),
         (["epoch", "open", "--service", "orders"], "--why"),
         (["import"], "which command"), (["import", "online-retail"], "file is missing"),
         (["import", "online-retail", "a", "b"], "too many"),
@@ -66,6 +69,7 @@ import Testing
         let commands = [
             ["order", "place", "--line", "mug:1:750"], ["order", "get", "x"],
             ["order", "cancel", "x"], ["stock", "receive", "mug", "1"], ["stock", "get", "mug"],
+            ["projections", "list"], ["projections", "rebuild", "orders"],
         ]
         for command in commands {
             let refused = try shopctl(command + url)

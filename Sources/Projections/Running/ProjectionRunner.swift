@@ -18,27 +18,36 @@ package final class ProjectionRunner: Sendable {
         var isStopping = false
         var isUp = false
         var lag = Duration.zero
+        /// Why all live rows are being built anew in their own file; nil where they are whole.
+        var renewal: String?
+        /// The rebuild that was asked for.
+        var rebuild: RebuildProgress?
+        var lastRebuild: RebuildReport?
+        var swap = Swap.none
         /// When the loop was last seen to turn.
         var heartbeat = Timestamp.epoch
     }
 
     package let store: ReadStore
     package let freshness: Freshness
-    private let state = Monitor(State())
-    private let sources: [Source]
+    let state = Monitor(State())
+    let sources: [Source]
+    let feeds: [LogName: any Feed]
+    let runtime: any Runtime
+    let notice: @Sendable (String) -> Void
+    let swapFault: ReadStore.SwapFault
     private let broker: any Broker
-    private let feeds: [LogName: any Feed]
     private let consumer: String
-    private let runtime: any Runtime
-    private let notice: @Sendable (String) -> Void
     private let workers = Mutex<[Worker]>([])
 
     /// - Parameters:
     ///   - consumer: the durable name at the broker; each gateway has its own.
     ///   - feeds: the feed of each log that is read.
+    ///   - swapFault: a seam for tests: what it throws stands for a failing disk.
     package init(
         store: ReadStore, freshness: Freshness, sources: [Source], broker: any Broker,
         feeds: [LogName: any Feed], consumer: String, runtime: any Runtime,
+        swapFault: @escaping ReadStore.SwapFault = { _ in },
         notice: @escaping @Sendable (String) -> Void
     ) {
         self.store = store
@@ -48,11 +57,15 @@ package final class ProjectionRunner: Sendable {
         self.feeds = feeds
         self.consumer = consumer
         self.runtime = runtime
+        self.swapFault = swapFault
         self.notice = notice
     }
 
     package func start() {
-        var started = [Worker("projections") { [self] in write() }]
+        var started = [
+            Worker("projections") { [self] in write() },
+            Worker("view-rebuild") { [self] in rebuildWhenAsked() },
+        ]
         for source in sources {
             started.append(Worker("view<\(source.log)") { [self] in carry(source) })
         }
@@ -79,7 +92,7 @@ package final class ProjectionRunner: Sendable {
     package var heartbeat: Timestamp { state.withLock { $0.heartbeat } }
     /// How far each source is applied; empty before the loop began.
     package var checkpoints: [Source: Checkpoint] { state.withLock { $0.checkpoints } }
-    private var isStopping: Bool { state.withLock { $0.isStopping } }
+    var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func write() {
         var engine: ProjectionEngine?
@@ -88,10 +101,15 @@ package final class ProjectionRunner: Sendable {
             engine = current
             let batch = state.wait(until: .now() + .milliseconds(50)) {
                 (state) -> Monitor<State>.Look<[Pending]> in
-                if state.isStopping { return .done([]) }
+                if state.isStopping || state.swap.isDue { return .done([]) }
                 guard !state.pending.isEmpty else { return .wait(atMost: nil) }
                 defer { state.pending = [] }
                 return .done(state.pending)
+            }
+            if swapIfDue(current) {
+                // The next round opens the file that is in use now.
+                engine = nil
+                continue
             }
             let now = runtime.now()
             if let batch, !batch.isEmpty {
@@ -128,6 +146,7 @@ package final class ProjectionRunner: Sendable {
         state.withLock { state in
             state.isUp = !engine.isBroken
             state.lag = engine.lag(at: now)
+            state.renewal = engine.state.rebuild?.why
             state.heartbeat = now
             for source in sources { state.checkpoints[source] = engine.checkpoint(of: source) }
         }
@@ -152,7 +171,7 @@ package final class ProjectionRunner: Sendable {
         }
     }
 
-    private func rest(_ pause: Duration) {
+    func rest(_ pause: Duration) {
         _ = state.wait(until: .now() + pause) { (state) -> Monitor<State>.Look<Void> in
             state.isStopping ? .done(()) : .wait(atMost: nil)
         }

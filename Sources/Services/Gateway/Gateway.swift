@@ -14,6 +14,7 @@ package final class Gateway: Sendable {
     let freshness: Freshness
     let orders: any OrdersClient
     let stock: any StockClient
+    let projections: any ProjectionsClient
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
@@ -33,8 +34,8 @@ package final class Gateway: Sendable {
     ///   - readings: what there is to measure; called by `aside`.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, cursorKey: [UInt8],
-        readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
+        orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
+        cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         readiness: @escaping @Sendable () -> Readiness
     ) {
@@ -44,6 +45,7 @@ package final class Gateway: Sendable {
         self.orders = orders
         self.stock = stock
         cursors = CursorSeal(key: cursorKey)
+        self.projections = projections
         self.readLimit = readLimit
         self.feeds = feeds
         self.readings = readings
@@ -57,6 +59,7 @@ package final class Gateway: Sendable {
         addOrders(to: &router)
         addReads(to: &router)
         addWatching(to: &router)
+        addProjectionRoutes(to: &router)
         return router
     }
 
@@ -141,7 +144,7 @@ package final class Gateway: Sendable {
         return name.isEmpty ? "error" : String(decoding: name, as: UTF8.self)
     }
 
-    private func add(
+    func add(
         _ method: HTTPMethod, _ pattern: String, to router: inout Router,
         _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
     ) {

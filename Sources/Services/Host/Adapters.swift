@@ -121,6 +121,14 @@ extension RequestContext {
     }
 }
 
+/// The projections as the gateway sees them.
+struct ProjectionsAdapter: ProjectionsClient {
+    let runner: ProjectionRunner
+
+    var statuses: [ProjectionStatus] { [runner.status] }
+    func rebuild(_ name: String) -> RebuildAnswer { runner.rebuild(name) }
+}
+
 /// The orders service's keys as the notifications service asks for them.
 struct SealedContacts: KeyRing {
     let keys: OrdersKeys

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Projections
 
 /// The folder that holds a shop: a folder a service, and a lock, so that no two shops run on one.
 package final class DataFolder: Sendable {
@@ -55,7 +56,12 @@ package final class DataFolder: Sendable {
         "\(path)/\(service)/\(service).db"
     }
 
-    package static func readStore(in path: String) -> String { "\(path)/gateway/read.db" }
+    /// The read store's first file; after a rebuild another one is in use.
+    static func firstReadStore(in path: String) -> String { "\(path)/gateway/read.db" }
+    /// The read store's file that is in use.
+    static func readStore(in path: String) -> String {
+        ReadFiles(firstReadStore(in: path)).current
+    }
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
     package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
 }

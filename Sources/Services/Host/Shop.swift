@@ -67,8 +67,7 @@ package final class Shop: Sendable {
     private init(_ settings: Settings) throws {
         let (data, notice, runtime) = (settings.data, settings.notice, runtime)
         folder = try DataFolder(path: data)
-        let broker = try SegmentBroker(
-            folder: "\(data)/broker", runtime: runtime, notices: notice)
+        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
         try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
         let wiring = Wiring(data: data)
         let carrier = BuiltInCarrier(
@@ -89,8 +88,8 @@ package final class Shop: Sendable {
         deliveries = ServiceRunner(
             settings: settingsOf(DeliveriesCore.log),
             makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
-            feeds: wiring.feeds,
-            handler: CarrierCalls(carrier: carrier), runtime: runtime, notice: notice)
+            feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
+            notice: notice)
         let mails = CountedMailer(
             try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
@@ -100,7 +99,7 @@ package final class Shop: Sendable {
             broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
             runtime: runtime, notice: notice)
         let freshness = Freshness()
-        store = try ReadStore(path: DataFolder.readStore(in: data))
+        store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
@@ -111,6 +110,7 @@ package final class Shop: Sendable {
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            projections: ProjectionsAdapter(runner: projections),
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             readiness: Readings(
@@ -126,10 +126,9 @@ package final class Shop: Sendable {
             try deliveries.start()
             try notifications.start()
             projections.start()
-            let router = gateway.router
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, renderError: gateway.renderError,
-                statistics: observatory.statistics, handler: { router.handle($0, $1) })
+                statistics: observatory.statistics, handler: gateway.router.handle)
         } catch {
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error

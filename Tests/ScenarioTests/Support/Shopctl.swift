@@ -17,7 +17,15 @@ final class Folder: Sendable {
     /// The shop's own folder within.
     var data: String { "\(path)/shop" }
     func log(_ service: String) -> String { "\(data)/\(service)/\(service).db" }
-    var readStore: String { "\(data)/gateway/read.db" }
+    /// The read store's file in use: the one with the greatest number, where it was rebuilt.
+    var readStore: String {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(data)/gateway")) ?? []
+        let numbers = names.compactMap { name in
+            name.hasPrefix("read-") && name.hasSuffix(".db")
+                ? Int(name.dropFirst(5).dropLast(3)) : nil
+        }
+        return "\(data)/gateway/read\(numbers.max().map { "-\($0)" } ?? "").db"
+    }
 }
 
 /// What a command that ended has said.
