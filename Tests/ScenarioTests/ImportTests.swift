@@ -81,7 +81,11 @@ import Testing
         #expect(
             first["statuses"]?.text == "[{\"status\":\"completed\",\"orders\":\(Sample.orders)}]")
         try checkSampleIsThereOnce(shop)
-        #expect(try Sold(shop).months.mapValues(\.pence) == Sample.months)
+        let sold = try Sold(shop)
+        #expect(sold.months.mapValues(\.pence) == Sample.months)
+        #expect(sold.total.orders == Sample.orders && sold.total.lines == Sample.lines)
+        #expect(sold.total.units == Sample.units && sold.total.pence == Sample.pence)
+        #expect(sold.skus.count == Sample.stockCodes)
 
         let second = try imported(shop)
         #expect(number("placed", in: second) == 0)

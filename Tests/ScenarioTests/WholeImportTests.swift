@@ -52,8 +52,14 @@ import Testing
         let statuses = said["statuses"]?.array ?? []
         #expect(statuses.count == 1 && statuses.first?["status"]?.string == "completed")
         #expect(statuses.first?["orders"]?.integer == orders)
+        let standing = try shop.get("/v1/reports/orders?by=status").json["rows"]?.array ?? []
+        #expect(standing.map { $0["status"]?.string } == ["completed"])
+        #expect(standing.first?["orders"]?.integer == orders)
 
         let sold = try Sold(shop)
+        #expect(sold.total.orders == orders)
+        #expect(sold.total.lines == expected["lines"]?.integer)
+        #expect(sold.total.pence == expected["amount_pence"]?.integer)
         #expect(sold.days.mapValues(\.pence) == Self.numbers(expected["by_day"]))
         #expect(sold.months.mapValues(\.pence) == Self.numbers(expected["by_month"]))
         #expect(sold.skus.count == expected["skus"]?.integer.map(Int.init))

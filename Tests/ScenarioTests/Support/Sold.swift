@@ -1,40 +1,43 @@
-/// What a shop's orders amount to, by day, month and SKU, summed up from the orders' own log.
+import EventSourcing
+
+/// What a shop's completed orders amount to, as its revenue report has it.
 struct Sold {
     struct Sum: Hashable {
         let orders: Int64
         let lines: Int64
         let units: Int64
         let pence: Int64
+
+        init(_ json: JSON?) {
+            func number(_ name: String) -> Int64 { json?[name]?.integer ?? -1 }
+            orders = number("orders")
+            lines = number("lines")
+            units = number("units")
+            pence = json?["revenue"]?["minor"]?.integer ?? -1
+        }
     }
 
     let days: [String: Sum]
     let months: [String: Sum]
     let skus: [String: Sum]
+    let total: Sum
 
     init(_ shop: RunningShop) throws {
-        days = try Self.sums(shop, "strftime('%Y-%m-%d', \(Self.seconds), 'unixepoch')")
-        months = try Self.sums(shop, "strftime('%Y-%m', \(Self.seconds), 'unixepoch')")
-        skus = try Self.sums(shop, "value ->> 'sku'")
-    }
-
-    private static let seconds = "(metadata ->> 'occurredAt') / 1000000"
-
-    private static func sums(_ shop: RunningShop, _ group: String) throws -> [String: Sum] {
-        let rows = try sqlite(
-            shop.folder.log("orders"),
-            """
-            SELECT \(group), count(DISTINCT stream), count(*), sum(value ->> 'quantity'),
-                sum((value ->> 'quantity') * (value ->> 'unitPrice'))
-            FROM events, json_each(data, '$.lines') WHERE events.type = 'order.placed' GROUP BY 1
-            """)
-        var sums: [String: Sum] = [:]
-        for row in rows.split(separator: "\n") {
-            let parts = row.split(separator: "|")
-            let numbers = parts.dropFirst().compactMap { Int64($0) }
-            guard parts.count == 5, numbers.count == 4 else { throw Failure("\(row)") }
-            sums[String(parts[0])] = Sum(
-                orders: numbers[0], lines: numbers[1], units: numbers[2], pence: numbers[3])
+        var totals: [Sum] = []
+        func sums(_ group: String) throws -> [String: Sum] {
+            let report = try shop.get("/v1/reports/revenue?by=\(group)")
+            let currencies = report.json["totals"]?.array ?? []
+            guard report.status == 200, report.json["next"] == nil, currencies.count == 1 else {
+                throw Failure("\(group): \(report.text.prefix(1000))")
+            }
+            totals.append(Sum(currencies.first))
+            let rows = report.json["rows"]?.array ?? []
+            return Dictionary(rows.map { ($0[group]?.string ?? "", Sum($0)) }) { first, _ in first }
         }
-        return sums
+        days = try sums("day")
+        months = try sums("month")
+        skus = try sums("sku")
+        total = totals[0]
+        guard Set(totals).count == 1 else { throw Failure("the totals differ: \(totals)") }
     }
 }
