@@ -66,10 +66,10 @@ enum ReplayCommand {
                 ?? "the replay equals the live state, row by row"
             print("\(Terminal.green("verified")): \(what)")
         } else {
+            let rebuild = ", or build the read store anew with shopctl projections rebuild orders"
             print(
                 "\(Terminal.red("\(audit.findingCount) differences")); do not trust what "
-                    + "is named; restore a backup, or build the read store anew with "
-                    + "shopctl projections rebuild orders"
+                    + "is named; restore a backup\(service == nil ? rebuild : "")"
             )
         }
     }
