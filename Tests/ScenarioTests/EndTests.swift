@@ -49,7 +49,7 @@ import Testing
         for (wanted, id) in orders {
             let order = try shop.end(of: id, within: 60)
             #expect(order["status"] == wanted.status, "\(wanted): \(order)")
-            try shop.eventually(id, payment: wanted.payment, delivery: wanted.delivery)
+            try shop.eventuallyFollows(id, payment: wanted.payment, delivery: wanted.delivery)
         }
         let sold = Self.cases.filter(\.isSold).count * 2
         try shop.eventuallyHolds("mug", onHand: 100 - sold, available: 100 - sold)
@@ -71,7 +71,7 @@ import Testing
         let order = try shop.end(of: placed["id"])
         #expect(order["status"] == "rejected")
         #expect(order["reason"].contains("wanted 6, available 5"), "\(order)")
-        try shop.eventually(placed["id"], payment: "absent", delivery: "absent")
+        try shop.eventuallyFollows(placed["id"], payment: "absent", delivery: "absent")
         try shop.eventuallyHolds("mug", onHand: 5, available: 5)
     }
 
@@ -91,10 +91,10 @@ import Testing
     @Test func `a cancellation before the payment gives stock and money back`() throws {
         let shop = try RunningShop.fresh(mugs: 2)
         let id = try shop.accepted(OrderBody(quantity: 2, token: "tok_late"))["id"]
-        try shop.eventually(id, payment: "authorizing", delivery: "absent")
+        try shop.eventuallyFollows(id, payment: "authorizing", delivery: "absent")
         #expect(try shop.cancel(id).status == 202)
         #expect(try shop.end(of: id)["status"] == "cancelled")
-        try shop.eventually(id, payment: "voided", delivery: "absent")
+        try shop.eventuallyFollows(id, payment: "voided", delivery: "absent")
         try shop.eventuallyHolds("mug", onHand: 2, available: 2)
         let again = try shop.cancel(id)
         #expect(again.status == 409 && again.isProblem, "\(again)")
@@ -104,10 +104,10 @@ import Testing
         let shop = try RunningShop.fresh(mugs: 2)
         let body = OrderBody(more: "\"shipping\":\"ship_flaky\",\(OrderBody.contact)")
         let id = try shop.accepted(body)["id"]
-        try shop.eventually(id, payment: "authorized", delivery: "handingOver")
+        try shop.eventuallyFollows(id, payment: "authorized", delivery: "handingOver")
         #expect(try shop.cancel(id).status == 202)
         #expect(try shop.end(of: id, within: 60)["status"] == "completed")
-        try shop.eventually(id, payment: "captured", delivery: "delivered")
+        try shop.eventuallyFollows(id, payment: "captured", delivery: "delivered")
         let types = try shop.types(of: id)
         #expect(types.contains("order.cancellation-refused"), "\(types)")
         let late = try shop.cancel(id)
@@ -153,53 +153,18 @@ import Testing
         try shop.receive("mug", 3)
         // It waits for its customer, but its stock does not.
         let unpaid = try shop.accepted(OrderBody(quantity: 2, token: "tok_late"))["id"]
-        try shop.eventually(unpaid, payment: "authorizing", delivery: "absent")
+        try shop.eventuallyFollows(unpaid, payment: "authorizing", delivery: "absent")
         try eventually("the stock is free again") {
             try shop.types(of: unpaid).contains("reservation.expired")
         }
         try shop.eventuallyHolds("mug", onHand: 3, available: 3)
         let sent = try shop.ended(OrderBody(quantity: 3))
         #expect(sent["status"] == "completed")
-        try shop.eventually(sent["id"], payment: "captured", delivery: "handedOver")
+        try shop.eventuallyFollows(sent["id"], payment: "captured", delivery: "handedOver")
         #expect(try shop.cancel(unpaid).status == 202)
         #expect(try shop.end(of: unpaid)["status"] == "cancelled")
         try shop.stop()
         let verified = try Shopctl.verify(shop.folder)
         #expect(verified.code == 0, "\(verified.all)")
-    }
-}
-
-extension RunningShop {
-    fileprivate func cancel(_ id: String) throws -> Answer {
-        try post("/v1/orders/\(id)/cancellation", "{\"reason\":\"changed my mind\"}")
-    }
-
-    fileprivate func types(of id: String) throws -> [String] {
-        let events = try get("/v1/orders/\(id)/timeline?limit=500").json["events"]?.array ?? []
-        return events.compactMap { $0["type"]?.string }
-    }
-
-    fileprivate func eventually(_ id: String, payment: String, delivery: String) throws {
-        var last = ""
-        do {
-            try ScenarioTests.eventually("payment and delivery have followed", within: 60) {
-                let order = try get("/v1/orders/\(id)")
-                last = order.text
-                return order.json["payment"]?["status"]?.string == payment
-                    && order.json["delivery"]?["status"]?.string == delivery
-            }
-        } catch { throw Failure("\(error): wanted \(payment), \(delivery) of \(last)") }
-    }
-
-    fileprivate func eventuallyHolds(_ sku: String, onHand: Int, available: Int) throws {
-        var last = ""
-        do {
-            try ScenarioTests.eventually("the stock is \(onHand), \(available) free") {
-                let stock = try get("/v1/stock/\(sku)")
-                last = stock.text
-                return stock.json["onHand"]?.integer == Int64(onHand)
-                    && stock.json["available"]?.integer == Int64(available)
-            }
-        } catch { throw Failure("\(error): \(last)") }
     }
 }

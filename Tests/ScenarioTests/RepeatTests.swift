@@ -36,7 +36,7 @@ import Testing
         #expect(answers.filter { $0.headers["Idempotent-Replayed"] == nil }.count == 1)
         #expect(try placed(shop) == 1)
         #expect(try shop.end(of: answers[0]["id"])["status"] == "completed")
-        #expect(try shop.get("/v1/stock/mug").json["onHand"]?.integer == 999)
+        try shop.eventuallyHolds("mug", onHand: 999, available: 999)
     }
 
     @Test func `a reference is one order's for ever`() throws {

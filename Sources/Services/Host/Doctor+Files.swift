@@ -79,7 +79,7 @@ extension Doctor {
         if let trouble = store.trouble {
             note(
                 "read store", .problem, trouble,
-                "stop the shop and delete gateway/read.db*; the next start builds it anew")
+                "shopctl projections rebuild orders, or stop the shop and delete gateway/read*.db*")
         } else if !store.isCurrent {
             note(
                 "read store", .warning,
@@ -88,7 +88,7 @@ extension Doctor {
         } else if let why = store.staleReason {
             note(
                 "read store", .problem, "it is stale: \(why)",
-                "stop the shop and delete gateway/read.db*; the next start builds it anew")
+                "shopctl projections rebuild orders, or stop the shop and delete gateway/read*.db*")
         } else {
             note("read store", "version \(store.version), whole; shopctl replay --verify proves it")
         }

@@ -1,0 +1,38 @@
+import EventSourcing
+
+/// What a test waits for, or asks a running shop again and again.
+extension RunningShop {
+    func cancel(_ id: String) throws -> Answer {
+        try post("/v1/orders/\(id)/cancellation", "{\"reason\":\"changed my mind\"}")
+    }
+
+    func types(of id: String) throws -> [String] {
+        let events = try get("/v1/orders/\(id)/timeline?limit=500").json["events"]?.array ?? []
+        return events.compactMap { $0["type"]?.string }
+    }
+
+    func eventuallyFollows(_ id: String, payment: String, delivery: String) throws {
+        var last = ""
+        do {
+            try eventually("payment and delivery have followed", within: 60) {
+                let order = try get("/v1/orders/\(id)")
+                last = order.text
+                return order.json["payment"]?["status"]?.string == payment
+                    && order.json["delivery"]?["status"]?.string == delivery
+            }
+        } catch { throw Failure("\(error): wanted \(payment), \(delivery) of \(last)") }
+    }
+
+    /// Each log reaches the rows at its own pace: an order's end may show before its stock does.
+    func eventuallyHolds(_ sku: String, onHand: Int, available: Int) throws {
+        var last = ""
+        do {
+            try eventually("the stock is \(onHand), \(available) free") {
+                let stock = try get("/v1/stock/\(sku)")
+                last = stock.text
+                return stock.json["onHand"]?.integer == Int64(onHand)
+                    && stock.json["available"]?.integer == Int64(available)
+            }
+        } catch { throw Failure("\(error): \(last)") }
+    }
+}
