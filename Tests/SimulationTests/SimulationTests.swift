@@ -3,12 +3,12 @@ import Testing
 
 @Suite struct SimulationTests {
     /// Seeds are run in batches, so that they run side by side.
-    static let batches = 20
+    static let batches = 40
     static let seedsPerBatch = 25
 
     @Test(arguments: 0..<batches)
     func
-        `five hundred seeds of crashes, lost messages and late timers break no promise`(
+        `a thousand seeds of crashes, lost messages and late timers break no promise`(
             batch: Int
         ) throws
     {
@@ -18,11 +18,16 @@ import Testing
             all.completed += outcome.completed
             all.cancelled += outcome.cancelled
             all.rejected += outcome.rejected
+            all.expired += outcome.expired
+            all.delivered += outcome.delivered
+            all.lost += outcome.lost
+            all.unheld += outcome.unheld
             all.crashes += outcome.crashes
             all.faults.merge(outcome.faults, uniquingKeysWith: +)
         }
         // A run in which nothing happens proves nothing.
         #expect(all.completed > 100 && all.cancelled > 0 && all.rejected > 10)
+        #expect(all.delivered > 100 && all.lost > 0 && all.expired > 0)
         #expect(all.crashes > 20)
         #expect(all.faults.count >= 7)
     }

@@ -157,7 +157,7 @@ extension Simulation {
                 ends[record.stream.id] = record.type.name
                 let token = drafts[record.stream.id]?.token ?? ""
                 guard ["tok_late", "tok_timeout"].contains(token), reason.contains("payment") else {
-                    throw violated("\(record.stream) \(reason): nobody outside was slow")
+                    throw violated("\(record.stream) (\(token)) \(reason): nobody outside was slow")
                 }
             case .confirmed, .cancellationRequested, .cancellationRefused: break
             }
