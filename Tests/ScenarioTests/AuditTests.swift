@@ -6,9 +6,12 @@ import Testing
 @Suite struct AuditTests {
     /// A stopped shop with a completed order, and one that waits for its payment.
     private func stopped() throws -> Folder {
-        let shop = try RunningShop.fresh()
+        let shop = try RunningShop.fresh(options: ["--pay-within", "3600"])
         _ = try shop.accepted(OrderBody(token: "tok_timeout"))
-        _ = try shop.ended(OrderBody(more: OrderBody.contact))
+        let id = try shop.ended(OrderBody(more: OrderBody.contact))["id"]
+        // Every log holds what is changed below.
+        try shop.eventuallyFollows(id, payment: "captured", delivery: "delivered")
+        try shop.eventuallyTells(id, "notification.sent")
         try eventually("goods are reserved for the order that waits") {
             try shop.get("/v1/stock/mug").json["reserved"]?.integer == 1
         }

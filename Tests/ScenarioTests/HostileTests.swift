@@ -114,6 +114,6 @@ import Testing
         }
         #expect(try Shopctl.events("orders", in: shop.folder).isEmpty)
         #expect(try shop.ended()["status"] == "completed")
-        #expect(shop.notices.isEmpty, "\(shop.notices)")
+        #expect(shop.alarms.isEmpty, "\(shop.notices)")
     }
 }

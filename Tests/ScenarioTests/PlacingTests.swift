@@ -75,12 +75,14 @@ import Testing
     @Test func `watching ends when the order and its mails have`() throws {
         let shop = try RunningShop.fresh()
         let id = try shop.accepted(OrderBody(more: OrderBody.contact))["id"]
+        // Each of these facts leads to a mail, which is waited for once the fact is seen.
+        try shop.eventuallyTells(id, "order.confirmed", "order.completed", "delivery.handed-over")
         let watched = try shopctl(["order", "watch", id], at: shop)
         #expect(watched.code == 0, "\(watched)")
         let lines = watched.output.split(separator: "\n")
         #expect(lines.last?.hasSuffix("\(id) is completed") == true, "\(watched)")
         #expect(lines.count { $0.hasSuffix("notification.sent") } >= 4, "\(watched)")
-        let rejected = try shop.accepted(OrderBody(token: "tok_declined"))["id"]
+        let rejected = try shop.ended(OrderBody(token: "tok_declined"))["id"]
         let json = try shopctl(["order", "watch", rejected, "--json"], at: shop)
         let types = try json.output.split(separator: "\n")
             .map { try JSON(parsing: Array($0.utf8))["type"]?.string ?? "" }
@@ -91,6 +93,7 @@ import Testing
     @Test func `watching gives up in time, and asks for an order that is there`() throws {
         let shop = try RunningShop.fresh()
         let id = try shop.accepted(OrderBody(token: "tok_timeout"))["id"]
+        try shop.eventuallyTells(id, "order.placed")
         let late = try shopctl(["order", "watch", id, "--timeout", "1"], at: shop)
         #expect(late.code == 1 && late.error.contains("has not ended"), "\(late)")
         #expect(late.output.contains("order.placed"), "\(late)")

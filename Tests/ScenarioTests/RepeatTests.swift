@@ -65,7 +65,7 @@ import Testing
             let answer = try shop.post(
                 "/v1/stock/mug/receipts", "{\"quantity\":7}", ["Idempotency-Key": "in-1"])
             #expect(answer.status == 201)
-            #expect(try shop.get("/v1/stock/mug", answer.token).json["onHand"]?.integer == 12)
+            #expect(try shop.read("/v1/stock/mug", seeing: answer).json["onHand"]?.integer == 12)
         }
     }
 
@@ -74,7 +74,7 @@ import Testing
         for round in 1...30 {
             let answer = try shop.accepted()
             let path = answer.headers["Location"] ?? ""
-            let read = try shop.get(path, answer.token)
+            let read = try shop.read(path, seeing: answer)
             #expect(read.status == 200, "round \(round): \(read)")
             #expect(read["id"] == answer["id"])
         }
@@ -99,7 +99,7 @@ import Testing
         #expect(try shop.get(path, ["If-None-Match": "\"x\""]).status == 200)
         // The newest change of the stock: nothing follows it, so the tag must stay.
         let received = try shop.receive("mug", 1)
-        let stock = try shop.get("/v1/stock/mug", received.token)
+        let stock = try shop.read("/v1/stock/mug", seeing: received)
         let stockTag = stock.headers["ETag"] ?? ""
         #expect(try shop.get("/v1/stock/mug", ["If-None-Match": stockTag]).status == 304)
     }

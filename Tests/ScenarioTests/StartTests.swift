@@ -80,7 +80,7 @@ import Testing
         #expect(attributes[.size] as? Int == 32)
         try shop.stop()
         let again = try RunningShop(shop.folder)
-        let rest = try again.get("/v1/orders?cursor=\(first["next"])", first.token)
+        let rest = try again.read("/v1/orders?cursor=\(first["next"])", seeing: first)
         #expect(rest.status == 200 && rest.json["orders"]?.array?.count == 2, "\(rest)")
         try again.stop()
         #expect(FileManager.default.createFile(atPath: key, contents: Data("short".utf8)))

@@ -68,7 +68,7 @@ final class Child: Sendable {
     func signal(_ number: Int32) { if exitCode == nil { Glibc.kill(process, number) } }
 
     /// Waits for its end.
-    func end(within limit: Double = 30) throws -> Int32 {
+    func end(within limit: Double = 60) throws -> Int32 {
         try eventually("process \(process) ends", within: limit) { exitCode }
     }
 
@@ -76,13 +76,13 @@ final class Child: Sendable {
     func kill() {
         guard exitCode == nil else { return }
         Glibc.kill(process, SIGKILL)
-        _ = try? end(within: 10)
+        _ = try? end()
     }
 }
 
 /// Asks until there is an answer, and fails when there is none in time.
 func eventually<Value>(
-    _ what: String, within limit: Double = 20, _ ask: () throws -> Value?
+    _ what: String, within limit: Double = 60, _ ask: () throws -> Value?
 ) throws -> Value {
     let end = Date() + limit
     while true {
@@ -93,7 +93,7 @@ func eventually<Value>(
 }
 
 /// Asks until it is so.
-func eventually(_ what: String, within limit: Double = 20, _ ask: () throws -> Bool) throws {
+func eventually(_ what: String, within limit: Double = 60, _ ask: () throws -> Bool) throws {
     let _: Bool = try eventually(what, within: limit) { try ask() ? true : nil }
 }
 

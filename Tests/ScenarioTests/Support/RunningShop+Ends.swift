@@ -11,10 +11,35 @@ extension RunningShop {
         return events.compactMap { $0["type"]?.string }
     }
 
+    /// The answer to a read with a write's token, asked again where that is not visible in time.
+    func read(_ path: String, seeing write: Answer) throws -> Answer {
+        try eventually("\(path) shows what was written") {
+            let answer = try get(path, write.token)
+            return answer["code"] == "not-yet-visible" ? nil : answer
+        }
+    }
+
+    /// Each log's facts reach the timeline at their own pace.
+    func eventuallyTells(_ id: String, _ wanted: String...) throws {
+        var last: [String] = []
+        do {
+            try eventually("the timeline tells \(wanted)") {
+                last = try types(of: id)
+                return wanted.allSatisfy { last.contains($0) }
+            }
+        } catch { throw Failure("\(error): \(last)") }
+    }
+
+    /// What it told its operator, but for the couriers and relays that a slow machine keeps waiting.
+    var alarms: [String] {
+        notices.split(separator: "\n").map { String($0) }
+            .filter { !$0.contains(" reading ") && !$0.contains(" relay: ") }
+    }
+
     func eventuallyFollows(_ id: String, payment: String, delivery: String) throws {
         var last = ""
         do {
-            try eventually("payment and delivery have followed", within: 60) {
+            try eventually("payment and delivery have followed") {
                 let order = try get("/v1/orders/\(id)")
                 last = order.text
                 return order.json["payment"]?["status"]?.string == payment

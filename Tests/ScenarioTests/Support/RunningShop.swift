@@ -31,8 +31,10 @@ final class RunningShop: Sendable {
     }
 
     /// In a fresh folder, with goods in stock.
-    static func fresh(mugs: Int = 1000) throws -> RunningShop {
-        let shop = try RunningShop(try Folder())
+    ///
+    /// - Parameter options: further ones of `shopctl up`.
+    static func fresh(mugs: Int = 1000, options: [String] = []) throws -> RunningShop {
+        let shop = try RunningShop(try Folder(), options: options)
         try shop.receive("mug", mugs)
         return shop
     }
@@ -76,10 +78,10 @@ final class RunningShop: Sendable {
     }
 
     /// The order once it has come to its end.
-    func end(of id: String, within limit: Double = 20) throws -> Answer {
+    func end(of id: String) throws -> Answer {
         var last: Answer?
         do {
-            return try eventually("order \(id) ends", within: limit) {
+            return try eventually("order \(id) ends") {
                 let answer = try get("/v1/orders/\(id)")
                 last = answer
                 let ends = ["completed", "rejected", "cancelled", "expired"]

@@ -1,6 +1,5 @@
 import EventSourcing
 import Foundation
-import Glibc
 import HTTP
 
 /// What `/metrics` said, sample by sample.
@@ -38,6 +37,7 @@ final class Prometheus {
     let child: Child
     let client: HTTPClient
     private let folder: Folder
+    private let port: HeldPort
 
     /// Starts it, and waits until it is ready.
     init(scraping shop: RunningShop) throws {
@@ -53,26 +53,19 @@ final class Prometheus {
         try configuration.write(
             toFile: "\(folder.path)/prometheus.yml", atomically: true, encoding: .utf8)
         self.folder = folder
-        // Somebody may take the free port before it does: then another.
-        for _ in 0..<5 {
-            let port = try Self.freePort()
-            let started = try? Child(
-                [
-                    "prometheus", "--config.file=\(folder.path)/prometheus.yml",
-                    "--storage.tsdb.path=\(folder.path)/data",
-                    "--web.listen-address=127.0.0.1:\(port)",
-                ], output: "\(folder.path)/prometheus")
-            guard let child = started else { break }
-            let client = HTTPClient(port: port)
-            let isReady = try eventually("Prometheus is ready or gone", within: 60) {
-                if child.exitCode != nil { return false }
-                return (try? client.get("/-/ready"))?.status.code == 200 ? true : nil
-            }
-            guard isReady else { continue }
-            (self.child, self.client) = (child, client)
-            return
+        port = try HeldPort()
+        child = try Child(
+            [
+                "prometheus", "--config.file=\(folder.path)/prometheus.yml",
+                "--storage.tsdb.path=\(folder.path)/data",
+                "--web.listen-address=127.0.0.1:\(port)",
+            ], output: "\(folder.path)/prometheus")
+        let (child, client) = (child, HTTPClient(port: port.number))
+        self.client = client
+        try eventually("Prometheus is ready") {
+            guard child.exitCode == nil else { throw Failure(child.standardError) }
+            return (try? client.get("/-/ready"))?.status.code == 200
         }
-        throw Failure("Prometheus does not start; scripts/setup --tests installs it")
     }
 
     /// The newest values of a series, by the value of a label.
@@ -84,22 +77,5 @@ final class Prometheus {
             values[sample["metric"]?[label]?.string ?? ""] = sample["value"]?.array?.last?.string
         }
         return values
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                let code = bind(descriptor, address, size)
-                return code == 0 ? getsockname(descriptor, address, &size) : code
-            }
-        }
-        guard code == 0 else { throw Failure("no free port: errno \(errno)") }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

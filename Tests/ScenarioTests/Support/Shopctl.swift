@@ -57,7 +57,7 @@ enum Shopctl {
         try run([path] + arguments)
     }
 
-    static func run(_ command: [String], within limit: Double = 60) throws -> Finished {
+    static func run(_ command: [String], within limit: Double = 300) throws -> Finished {
         let folder = try Folder()
         let child = try Child(command, output: "\(folder.path)/command")
         let code = try child.end(within: limit)
@@ -74,14 +74,14 @@ enum Shopctl {
     }
 
     /// Replays and compares everything.
-    static func verify(_ folder: Folder, within limit: Double = 60) throws -> Finished {
+    static func verify(_ folder: Folder, within limit: Double = 300) throws -> Finished {
         try run([path, "replay", "--verify", "--data", folder.data], within: limit)
     }
 }
 
 /// Changes a file behind the shop's back.
 func sqlite(_ path: String, _ statements: String) throws -> String {
-    let done = try Shopctl.run(["sqlite3", "-bail", path, statements])
+    let done = try Shopctl.run(["sqlite3", "-bail", "-cmd", ".timeout 60000", path, statements])
     guard done.code == 0 else { throw Failure(done.all) }
     return done.output
 }
