@@ -34,6 +34,8 @@ import Testing
     @Test func `a stream's name tells whose it is, and a position needs a service`() throws {
         let shop = try RunningShop.fresh()
         let id = try shop.ended()["id"]
+        // Nothing may come between two listings.
+        try shop.eventuallyFollows(id, payment: "captured", delivery: "delivered")
         let payment = try listed(["--stream", "payment-\(id)"], in: shop.folder)
         #expect(payment.first?["type"]?.string == "payment.authorization-requested")
         let rest = try listed(["--stream", "payment-\(id)", "--after", "1"], in: shop.folder)

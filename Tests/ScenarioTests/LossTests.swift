@@ -96,6 +96,9 @@ import Testing
         try FileManager.default.copyItem(atPath: "\(folder.data)/\(service)", toPath: copy)
         let later = try RunningShop(folder)
         let lost = try later.ended(OrderBody(quantity: 2, more: OrderBody.contact))["id"]
+        // Others have read what is taken away from every service.
+        try later.eventuallyFollows(lost, payment: "captured", delivery: "delivered")
+        try later.eventuallyTells(lost, "notification.sent")
         try later.stop()
         try FileManager.default.removeItem(atPath: "\(folder.data)/\(service)")
         try FileManager.default.moveItem(atPath: copy, toPath: "\(folder.data)/\(service)")

@@ -27,6 +27,7 @@ import Testing
             let mails = try states(replay(id, in: shop.folder))["notification"]
             return mails?["sent"]?.string?.split(separator: ",").count == 5
         }
+        try shop.eventuallyFollows(id, payment: "captured", delivery: "delivered")
         return (shop, id)
     }
 
@@ -70,6 +71,7 @@ import Testing
     @Test func `a rejected order says why, and the shop may stand`() throws {
         let shop = try RunningShop.fresh()
         let id = try shop.ended(OrderBody(token: "tok_declined"))["id"]
+        try shop.eventuallyTells(id, "reservation.released")
         try shop.stop()
         let states = states(try replay(id, in: shop.folder))
         #expect(states["order"]?["phase"]?.string == "rejected")

@@ -29,6 +29,7 @@ import Testing
         let order = try shop.ended(OrderBody(quantity: 4, token: "tok_declined"))
         #expect(order["status"] == "rejected")
         #expect(order["reason"].contains("card declined"))
+        try shop.eventuallyTells(order["id"], "reservation.released")
         try shop.eventuallyHolds("mug", onHand: 5, available: 5)
         // The goods are there for the next.
         #expect(try shop.ended(OrderBody(quantity: 5))["status"] == "completed")
