@@ -30,7 +30,7 @@ extension RunningShop {
         } catch { throw Failure("\(error): \(last)") }
     }
 
-    /// What it told its operator, but for the couriers and relays that a slow machine keeps waiting.
+    /// What it told its operator, but for couriers and relays that a slow machine keeps waiting.
     var alarms: [String] {
         notices.split(separator: "\n").map { String($0) }
             .filter { !$0.contains(" reading ") && !$0.contains(" relay: ") }
