@@ -54,14 +54,17 @@ final class Prometheus {
             toFile: "\(folder.path)/prometheus.yml", atomically: true, encoding: .utf8)
         self.folder = folder
         port = try HeldPort()
-        child = try Child(
+        let started = try? Child(
             [
                 "prometheus", "--config.file=\(folder.path)/prometheus.yml",
                 "--storage.tsdb.path=\(folder.path)/data",
                 "--web.listen-address=127.0.0.1:\(port)",
             ], output: "\(folder.path)/prometheus")
-        let (child, client) = (child, HTTPClient(port: port.number))
-        self.client = client
+        guard let child = started else {
+            throw Failure("Prometheus cannot be run; scripts/setup --tests installs it")
+        }
+        let client = HTTPClient(port: port.number)
+        (self.child, self.client) = (child, client)
         try eventually("Prometheus is ready") {
             guard child.exitCode == nil else { throw Failure(child.standardError) }
             return (try? client.get("/-/ready"))?.status.code == 200
