@@ -97,6 +97,24 @@ import Testing
                 """)
     }
 
+    @Test func `an order's contact is in no answer, sealed though it is`() throws {
+        let data = #"{"customer":"c","contact":"customer:c sealed:abc","currency":"GBP","lines":[]}"#
+        let written = try Written()
+        try written.append("order.placed", data, 1)
+        let rig = try rig(written)
+        try rig.record("orders", "order-o1", "order.placed", data)
+        for target in ["/v1/events?service=orders", "/v1/orders/o1/timeline"] {
+            let answer = try rig.get(target)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == 200 && !text.contains("sealed:"), "\(text)")
+            #expect(text.contains(#""data":{"customer":"c","currency":"GBP","lines":[]}"#))
+        }
+        // The notifications service finds it on the channel.
+        let page = try written.feed.read(Publication.facts, after: .start)
+        let published = try #require(page.messages.first?.data)
+        #expect(String(decoding: published, as: UTF8.self).contains("sealed:abc"))
+    }
+
     @Test func `pages lead to the end, and from there on to what is recorded later`() throws {
         let written = try Written()
         try written.fill(5)

@@ -149,7 +149,7 @@ extension Message {
             json.member("actor", metadata.actor)
             json.member("correlationId", metadata.correlation)
             if let cause = metadata.cause { json.member("causationId", cause.description) }
-            json.member("data") { $0.raw(data) }
+            json.member("data") { $0.data(data, of: type) }
         }
     }
 }
