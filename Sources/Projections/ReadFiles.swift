@@ -88,8 +88,8 @@ package struct ReadFiles: Sendable {
         }
     }
 
-    /// Removes what was being built.
-    func removeFresh() { for suffix in Self.suffixes { unlink(fresh + suffix) } }
+    /// Removes what was being built, under whatever number.
+    func removeFresh() { ReadFiles(fresh).remove { _ in true } }
 
     /// Puts the built file, which must be closed, into use; from then on it survives a loss of
     /// power.

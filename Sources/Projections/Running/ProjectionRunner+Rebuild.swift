@@ -156,11 +156,12 @@ extension ProjectionRunner {
         return engine.eventsRead
     }
 
+    /// Damage to it ends the rebuild: under another name nobody would look for it.
     private func openFresh() throws(ComparisonError) -> ProjectionEngine {
         try Self.inFiles { () throws(SQLiteError) in
             try ProjectionEngine(
-                store: ReadStore(path: store.files.fresh, readers: 1), sources: sources,
-                notice: notice)
+                store: ReadStore(path: store.files.fresh, readers: 1, renewsItself: false),
+                sources: sources, notice: notice)
         }
     }
 
