@@ -39,14 +39,26 @@ import Testing
             LogFeed(path: path, publication: Self.publication, onBehind: { _ in })
         }
 
+        /// An event that nobody can tell the cause of.
+        func appendDamaged() throws {
+            try append(
+                NewEvent(
+                    type: EventType("order.confirmed"), data: Array("{}".utf8),
+                    metadata: Array("{".utf8)), 1)
+        }
+
         func append(_ type: String, _ data: String, _ order: Int, occurredAt: Bool = false) throws {
             var json = JSONWriter()
             Metadata(
                 correlation: "c-\(order)", actor: "anonymous", trace: nil,
                 occurredAt: occurredAt ? Timestamp(microseconds: 1_000_000) : nil
             ).encode(to: &json)
-            let event = NewEvent(
-                type: EventType(type), data: Array(data.utf8), metadata: json.bytes)
+            try append(
+                NewEvent(type: EventType(type), data: Array(data.utf8), metadata: json.bytes),
+                order)
+        }
+
+        private func append(_ event: NewEvent, _ order: Int) throws {
             try log.commit(at: Timestamp(microseconds: 1_700_000_000_000_000)) {
                 (transaction) throws(StoreError) in
                 _ = try transaction.append(
@@ -153,6 +165,18 @@ import Testing
         #expect(try ids(first).isEmpty)
         #expect(try first.json["next"]?.integer == 1000)
         #expect(first.headers["Link"] != nil)
+    }
+
+    @Test func `a small page reads little of the log`() throws {
+        let written = try Written()
+        try written.fill(20)
+        try written.appendDamaged()
+        let rig = try rig(written)
+        let few = try rig.get("/v1/events?service=orders&limit=2")
+        #expect(few.status == 200)
+        #expect(try ids(few) == ["orders/1/1", "orders/1/4"])
+        let many = try rig.get("/v1/events?service=orders&limit=21")
+        #expect(many.status == 503 && many.code == "feed-unavailable")
     }
 
     @Test func `beyond the end a page is empty, and its token names nothing that is not there`()

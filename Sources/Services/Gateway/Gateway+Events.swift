@@ -18,7 +18,8 @@ extension Gateway {
             // Taken before the read: what is read is at least as new.
             let token = gateway.freshness.token
             do throws(FeedError) {
-                let page = try query.feed.read(Publication.facts, after: query.after)
+                let page = try query.feed.read(
+                    Publication.facts, after: query.after, limit: Int(query.limit))
                 let events = try EventsPage(page, query)
                 exchange.respond(
                     200, headers: events.headers(query, token), json: events.json(query))
@@ -85,7 +86,7 @@ private struct EventsQuery: Sendable {
 
 /// The events that are shown of a feed's page, and the position to go on from.
 private struct EventsPage {
-    private let events: ArraySlice<Message>
+    private let events: [Message]
     /// All of the log up to here was looked at.
     private let next: Position
     /// Whether the log has more already.
@@ -96,10 +97,9 @@ private struct EventsPage {
 
     /// - Throws: where an event is damaged in the file: what follows must not seem to be all.
     init(_ page: FeedPage, _ query: EventsQuery) throws(FeedError) {
-        events = page.messages.prefix(Int(query.limit))
-        let isCut = events.count < page.messages.count
-        next = isCut ? events.last?.identity.position ?? page.through : page.through
-        hasMore = isCut || page.hasMore
+        events = page.messages
+        next = page.through
+        hasMore = page.hasMore
         epoch = page.epoch
         hasMoved = next > query.after
         for event in events where (try? JSON(parsing: event.data)) == nil {
