@@ -241,11 +241,26 @@ import Testing
         try written.append("order.confirmed", "{", 1)
         let damaged = try rig(written).get("/v1/events?service=orders")
         #expect(damaged.status == 503)
-        let busy = try Rig(feeds: [LogName("orders"): written.feed], aside: { _ in false })
-        for target in ["/v1/events?service=orders", "/metrics"] {
+    }
+
+    @Test func `what takes long is done aside, and holds up neither metrics nor other reads`()
+        throws
+    {
+        let feeds: [LogName: any Feed] = [LogName("orders"): try Written().feed]
+        let busy = try Rig(feeds: feeds, aside: { _ in false })
+        for target in [
+            "/v1/events?service=orders", "/v1/reports/orders?by=status",
+            "/v1/orders?customer=c&status=placed", "/v1/customers/c/orders?status=placed",
+        ] {
             let answer = try busy.get(target)
-            #expect(answer.status == 503)
+            #expect(answer.status == 503 && answer.code == "busy")
             #expect(answer.headers["Retry-After"] == "1")
         }
+        for target in ["/metrics", "/v1/orders?customer=c", "/v1/orders?status=placed"] {
+            #expect(try busy.get(target).status == 200)
+        }
+        let blind = try Rig(feeds: feeds, asideForMetrics: { _ in false })
+        #expect(try blind.get("/metrics").status == 503)
+        #expect(try blind.get("/v1/events?service=orders").status == 200)
     }
 }

@@ -36,7 +36,7 @@ extension Gateway {
         do throws(ReadError) {
             try read(self, headers)
         } catch {
-            exchange.fail(.unavailable("read-store-unavailable", error.description))
+            exchange.fail(.unreadable(error))
         }
     }
 
