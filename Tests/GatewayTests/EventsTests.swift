@@ -246,7 +246,8 @@ import Testing
     @Test func `what takes long is done aside, and holds up neither metrics nor other reads`()
         throws
     {
-        let feeds: [LogName: any Feed] = [LogName("orders"): try Written().feed]
+        let written = try Written()
+        let feeds: [LogName: any Feed] = [LogName("orders"): written.feed]
         let busy = try Rig(feeds: feeds, aside: { _ in false })
         for target in [
             "/v1/events?service=orders", "/v1/reports/orders?by=status",
