@@ -138,8 +138,13 @@ final class RunnerRig: Sendable {
         let texts = Mutex<[String]>([])
     }
 
-    /// - Parameter fault: called at each moment of a swap.
-    init(orders: Int, fault: @escaping ReadStore.SwapFault = { _ in }) throws {
+    /// - Parameters:
+    ///   - fault: called at each moment of a swap.
+    ///   - closeEnough: below 0, logs always grow faster than they are folded.
+    init(
+        orders: Int, fault: @escaping ReadStore.SwapFault = { _ in },
+        closeEnough: Int64 = ProjectionRunner.closeEnough
+    ) throws {
         folder = try temporaryFolder()
         logs = try Shop(orders: orders).logs.map { GrowingLog($0) }
         let runtime = TickingRuntime()
@@ -152,6 +157,7 @@ final class RunnerRig: Sendable {
         runner = ProjectionRunner(
             store: store, freshness: freshness, sources: logs.map(\.source), broker: broker,
             feeds: feeds, consumer: "test", runtime: runtime, swapFault: fault,
+            closeEnough: closeEnough,
             notice: { text in told.texts.withLock { $0.append(text) } })
         runner.start()
     }
