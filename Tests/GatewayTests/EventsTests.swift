@@ -214,7 +214,8 @@ import Testing
         let errors = try answer.json["errors"]?.array ?? []
         #expect(errors.map { $0["parameter"]?.string } == [parameter])
         if parameter == "service", !query.contains("&") {
-            #expect(errors.first?["detail"]?.string == "must be one of: orders, payments")
+            let detail = errors.first?["detail"]?.string
+            #expect(detail?.hasSuffix("must be one of orders, payments") == true)
         }
     }
 

@@ -43,6 +43,10 @@ struct Problem: Sendable {
         Problem(503, code, detail, headers: ["Retry-After": "\(retryAfter)"])
     }
 
+    static let foreignToken = Problem(
+        400, "invalid-consistency-token",
+        "The Consistency-Token names a log that is not read here.")
+
     static func unreadable(_ error: ReadError) -> Problem {
         unavailable("read-store-unavailable", error.description)
     }
