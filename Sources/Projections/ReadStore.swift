@@ -83,7 +83,7 @@ package final class ReadStore: Sendable {
         } catch {
             guard renewsItself, error.isCorrupt else { throw error }
             // Under another name, as readers may still have the damaged one open.
-            let next = files.next
+            let next = files.clearNext()
             let connection = try ReadSchema.open(next, durability)
             turn(to: next)
             removeOlder()
