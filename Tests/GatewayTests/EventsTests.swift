@@ -110,7 +110,9 @@ import Testing
     }
 
     @Test func `an order's contact is in no answer, sealed though it is`() throws {
-        let data = #"{"customer":"c","contact":"customer:c sealed:abc","currency":"GBP","lines":[]}"#
+        let data = """
+            {"customer":"c","contact":"customer:c sealed:abc","currency":"GBP","lines":[]}
+            """
         let written = try Written()
         try written.append("order.placed", data, 1)
         let rig = try rig(written)

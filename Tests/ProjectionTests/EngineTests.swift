@@ -151,7 +151,8 @@ import Testing
         #expect(engine.checkpoint(of: shop.orders.source).epoch == Epoch(2))
         let scratch2 = try Scratch()
         let report = try Comparison(
-            path: engine.store.path, freshPath: "\(scratch2.path)/fresh.db", feeds: shop.feeds, seed: 4)
+            path: engine.store.path, freshPath: "\(scratch2.path)/fresh.db", feeds: shop.feeds,
+            seed: 4)
         #expect(report.isEqual, "\(report.differences)")
     }
 

@@ -47,6 +47,7 @@ package final class Shop: Sendable {
     let deliveries: ServiceRunner<DeliveriesCore>
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
+    private let freshness = Freshness()
     private let projections: ProjectionRunner
     private let sidework = Sidework("gateway-files")
     /// Of its own, so that slow reports do not hide how the shop does.
@@ -100,7 +101,6 @@ package final class Shop: Sendable {
             settings: settingsOf(NotificationsCore.log), makeCore: { NotificationsCore() },
             broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
             runtime: runtime, notice: notice)
-        let freshness = Freshness()
         store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
