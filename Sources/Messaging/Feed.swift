@@ -51,16 +51,27 @@ package enum FeedError: Error, CustomStringConvertible {
 /// A bounded, read-only view of another service's log: what gaps are filled from, and new readers
 /// start with.
 package protocol Feed: AnyObject, Sendable {
-    /// The published events of `channel` after `position`, from at most 1,000 events of the log.
-    func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage
+    /// The first published events of `channel` after `position`: at most `limit`, and from at most
+    /// 1,000 events of the log.
+    func read(_ channel: String, after position: Position, limit: Int) throws(FeedError) -> FeedPage
 
     /// Compares a reader's checkpoint with the log. A log that turns out to be behind stops
     /// writing.
     func check(_ checkpoint: Checkpoint) throws(FeedError) -> CheckpointVerdict
 }
 
+extension Feed {
+    /// As many as a page holds.
+    package func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage {
+        try read(channel, after: position, limit: LogFeed.maximum)
+    }
+}
+
 /// The feed of a log's file, read through a connection of its own.
 package final class LogFeed: Feed {
+    /// The most events of the log that one page looks at.
+    fileprivate static let maximum = 1000
+
     private let path: String
     private let publication: Publication
     private let onBehind: @Sendable (String) -> Void
@@ -86,27 +97,41 @@ package final class LogFeed: Feed {
         } catch { throw .unavailable(error.description) }
     }
 
-    package func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage {
+    package func read(
+        _ channel: String, after position: Position, limit: Int
+    ) throws(FeedError) -> FeedPage {
         let queries = try open()
         do throws(StoreError) {
-            let found = try queries.log(after: position, limit: 1000)
-            // A page is of one epoch: its reader must be told where the next one begins.
-            let records = found.prefix { $0.identity.epoch == found[0].identity.epoch }
             var messages: [Message] = []
-            var previous = position
-            for record in records {
-                for form in publication.forms(of: record) where form.channel == channel {
-                    messages.append(try record.message(form, previous: previous))
-                    previous = record.position
+            var (last, seen, hasMore) = (StoredRecord?.none, 0, true)
+            reading: while hasMore, seen < Self.maximum, messages.count < limit {
+                // Where few are wanted, few are read: about every fourth event is on a channel.
+                let wanted = 16 + 4 * min(Self.maximum, limit - messages.count)
+                let count = min(Self.maximum - seen, wanted)
+                let found = try queries.log(after: last?.position ?? position, limit: count)
+                seen += found.count
+                hasMore = found.count == count
+                for record in found {
+                    let forms = publication.forms(of: record).filter { $0.channel == channel }
+                    let isFull = messages.count >= limit && !forms.isEmpty
+                    // A page is of one epoch: its reader must be told where the next one begins.
+                    let epoch = last?.identity.epoch ?? record.identity.epoch
+                    guard !isFull, record.identity.epoch == epoch else {
+                        hasMore = true
+                        break reading
+                    }
+                    for form in forms {
+                        let previous = messages.last?.identity.position ?? position
+                        messages.append(try record.message(form, previous: previous))
+                    }
+                    last = record
                 }
             }
-            let last = records.last
             let known = try queries.leaf(at: position)
             return FeedPage(
                 after: position, messages: messages, through: last?.position ?? position,
                 epoch: last?.identity.epoch ?? known?.0 ?? .first,
-                leaf: last?.leaf ?? known?.1 ?? MerkleTree.emptyRoot,
-                hasMore: records.count < found.count || found.count == 1000)
+                leaf: last?.leaf ?? known?.1 ?? MerkleTree.emptyRoot, hasMore: hasMore)
         } catch { throw .unavailable(error.description) }
     }
 

@@ -72,15 +72,6 @@ package struct Comparison: Sendable {
     /// Why the live rows are not to be trusted, by their own account; nil where they are.
     package let staleReason: String?
 
-    /// The same for a store that is in use here.
-    package init(
-        live: ReadStore, freshPath: String, feeds: [(source: Source, feed: any Feed)],
-        seed: UInt64, notice: @escaping @Sendable (String) -> Void = { _ in }
-    ) throws(ComparisonError) {
-        try self.init(
-            path: live.path, freshPath: freshPath, feeds: feeds, seed: seed, notice: notice)
-    }
-
     /// - Parameters:
     ///   - path: the live store's file; it is not changed, may be written meanwhile, and is seen as
     ///     of one moment.

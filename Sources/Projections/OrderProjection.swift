@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 2
+    package static let version = 3
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification",
@@ -151,6 +151,8 @@ extension OrderRow {
     /// As the payment's own fold has it: a void that was asked for stays so whatever the
     /// authorization comes to.
     private mutating func settle(_ next: Payment.Phase, _ fact: PaymentFact) {
+        // What a capture failed of before it succeeded is no reason any more.
+        if next == .captured { paymentReason = nil }
         if let reason = fact.reason { paymentReason = reason }
         if let money = fact.amount ?? fact.captured { paymentCurrency = money.currency.code }
         if let money = fact.amount { amount = money.minor }

@@ -32,8 +32,8 @@ package struct ReadFiles: Sendable {
     /// The file that is being built.
     package var fresh: String { "\(folder)\(name)-new.db" }
 
-    /// The file that will be in use after this one; nothing of its name is there.
-    var next: String {
+    /// Makes way for the file that will be in use after this one, and gives its path.
+    func clearNext() -> String {
         let next = path((numbers.max() ?? 0) + 1)
         // Of a file that is long gone, and would be taken for a part of the new one.
         for suffix in Self.suffixes { unlink(next + suffix) }
@@ -88,8 +88,8 @@ package struct ReadFiles: Sendable {
         }
     }
 
-    /// Removes what was being built.
-    func removeFresh() { for suffix in Self.suffixes { unlink(fresh + suffix) } }
+    /// Removes what was being built, under whatever number.
+    func removeFresh() { ReadFiles(fresh).remove { _ in true } }
 
     /// Puts the built file, which must be closed, into use; from then on it survives a loss of
     /// power.
@@ -104,7 +104,7 @@ package struct ReadFiles: Sendable {
             throw SQLiteError(code: 5, message: "it is still open", action: "closing \(fresh)")
         }
         try Self.synchronize(fresh)
-        let next = next
+        let next = clearNext()
         try fault(.beforeRename)
         guard rename(fresh, next) == 0 else { throw Self.failure("renaming \(fresh)") }
         do throws(SQLiteError) {

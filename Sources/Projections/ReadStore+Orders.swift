@@ -64,13 +64,6 @@ extension ReadStore {
                 sku: sku, onHand: row.onHand, reserved: row.reserved, mark: row.mark)
         }
     }
-
-    /// Why the projection is not to be trusted, as the file has it; nil where it is.
-    package func storedStaleReason() throws(ReadError) -> String? {
-        try read { (connection) throws(SQLiteError) in
-            try connection.texts("SELECT stale FROM projection WHERE stale NOT NULL").first
-        }
-    }
 }
 
 extension TimelineEntry {

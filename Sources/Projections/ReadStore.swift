@@ -29,6 +29,7 @@ package final class ReadStore: Sendable {
 
     let files: ReadFiles
     let durability: Connection.Durability
+    private let renewsItself: Bool
     private let readers: [Reader]
     private let current: Mutex<String>
 
@@ -46,12 +47,15 @@ package final class ReadStore: Sendable {
     /// - Parameters:
     ///   - path: of the store's first file; what is in use is found by itself, see `ReadFiles`.
     ///   - readers: the most connections that read at the same time.
-    /// - Throws: where the file cannot be opened.
-    package init(path: String, durability: Connection.Durability = .none, readers: Int = 4)
-        throws(SQLiteError)
-    {
+    ///   - renewsItself: whether a damaged file is begun anew under the next name.
+    /// - Throws: where the file cannot be opened, or is damaged and not to be begun anew.
+    package init(
+        path: String, durability: Connection.Durability = .none, readers: Int = 4,
+        renewsItself: Bool = true
+    ) throws(SQLiteError) {
         files = ReadFiles(path)
         self.durability = durability
+        self.renewsItself = renewsItself
         self.readers = (0..<max(1, readers)).map { _ in Reader() }
         files.removeOthers()
         current = Mutex(files.current)
@@ -72,14 +76,14 @@ package final class ReadStore: Sendable {
         files.removeOlder()
     }
 
-    /// The one connection that writes; a damaged file is begun anew.
+    /// The one connection that writes; a damaged file is begun anew where the store renews itself.
     func openWriter() throws(SQLiteError) -> Connection {
         do throws(SQLiteError) {
             return try ReadSchema.open(path, durability)
         } catch {
-            guard error.isCorrupt else { throw error }
+            guard renewsItself, error.isCorrupt else { throw error }
             // Under another name, as readers may still have the damaged one open.
-            let next = files.next
+            let next = files.clearNext()
             let connection = try ReadSchema.open(next, durability)
             turn(to: next)
             removeOlder()

@@ -41,6 +41,22 @@ import Testing
         }
     }
 
+    @Test func `a receipt's reference brings goods in once`() throws {
+        let rig = try Rig()
+        let body = #"{"quantity":5,"reference":"d-9"}"#
+        let identity = EventIdentity(
+            log: LogName("deliveries"), epoch: .first, position: Position(7))
+        rig.services.answer(.accepted(identity, Version(3), replayed: true, id: "A"))
+        let known = try rig.post("/v1/stock/A/receipts", body)
+        #expect(known.status == 201 && known.headers["Idempotent-Replayed"] == "true")
+        #expect(known.headers["Consistency-Token"] == rig.token("deliveries", 7))
+        rig.services.answer(.refused(code: RefusalCode.referenceTaken, detail: "of 4 pieces"))
+        let taken = try rig.post("/v1/stock/A/receipts", body)
+        #expect(taken.status == 409 && taken.code == "reference-taken")
+        #expect(taken.headers["Idempotent-Replayed"] == nil)
+        #expect(try taken.json["detail"]?.string == "of 4 pieces")
+    }
+
     @Test func `unknown paths and methods are problems too`() throws {
         let rig = try Rig()
         let lost = try rig.get("/v2/orders")

@@ -86,6 +86,12 @@ final class FakeServices: OrdersClient, StockClient {
     }
 }
 
+/// Does work where it is given.
+let atOnce: Gateway.Aside = { work in
+    work()
+    return true
+}
+
 /// A gateway behind a real server, with services that are fakes and logs that the test writes.
 final class Rig {
     let runtime = ManualRuntime()
@@ -98,14 +104,14 @@ final class Rig {
     private let directory: String
     private var heads: [String: Int64] = [:]
 
-    /// - Parameter aside: in the server's thread, unless a test says otherwise.
+    /// - Parameters:
+    ///   - aside: in the server's thread, unless a test says otherwise.
+    ///   - asideForMetrics: the same.
     init(
         feeds: [LogName: any Feed] = [:],
         readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
-        aside: @escaping Gateway.Aside = { work in
-            work()
-            return true
-        }
+        aside: @escaping Gateway.Aside = atOnce,
+        asideForMetrics: @escaping Gateway.Aside = atOnce
     ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
@@ -120,7 +126,7 @@ final class Rig {
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
             stock: services, projections: projections,
             cursorKey: Array(repeating: 7, count: 32), feeds: feeds, readings: readings,
-            aside: aside, readiness: { ready.value })
+            aside: aside, asideForMetrics: asideForMetrics, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

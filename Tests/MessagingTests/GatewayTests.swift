@@ -47,9 +47,11 @@ private final class CountingFeed: Feed {
 
     init(_ feed: any Feed) { self.feed = feed }
 
-    func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage {
+    func read(
+        _ channel: String, after position: Position, limit: Int
+    ) throws(FeedError) -> FeedPage {
         pages.value += 1
-        return try feed.read(channel, after: position)
+        return try feed.read(channel, after: position, limit: limit)
     }
 
     func check(_ checkpoint: Checkpoint) throws(FeedError) -> CheckpointVerdict {

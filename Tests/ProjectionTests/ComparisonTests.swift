@@ -12,7 +12,7 @@ import Testing
         let engine = try engine(scratch, "live", shop)
         try shuffle(shop, into: engine, seed: 11)
         let report = try Comparison(
-            live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
+            path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
             seed: seed)
         #expect(report.isEqual, "\(report.differences)")
         #expect(report.rows.map(\.table).count == 5)
@@ -27,7 +27,8 @@ import Testing
             _ = engine.take(log.received(0..<log.messages.count / 2), of: log.source, at: now)
         }
         let report = try Comparison(
-            live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds, seed: 1)
+            path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
+            seed: 1)
         #expect(report.isEqual, "\(report.differences)")
     }
 
@@ -47,7 +48,8 @@ import Testing
         try shuffle(shop, into: engine, seed: 11)
         try Connection(path: engine.store.path, mode: .writer).execute(sql)
         let report = try Comparison(
-            live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds, seed: 1)
+            path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
+            seed: 1)
         #expect(report.differenceCount >= 1)
         #expect(report.differences.allSatisfy { $0.table == table && $0.column == column })
     }
@@ -60,7 +62,8 @@ import Testing
         try Connection(path: engine.store.path, mode: .writer)
             .execute("UPDATE timeline SET actor = 'eve'")
         let report = try Comparison(
-            live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds, seed: 1)
+            path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
+            seed: 1)
         #expect(report.differences.count == Comparison.limit)
         #expect(report.differenceCount > Comparison.limit)
     }
@@ -73,7 +76,7 @@ import Testing
         shop.orders.restore(to: Position(3))
         #expect(throws: ComparisonError.self) {
             try Comparison(
-                live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
+                path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: shop.feeds,
                 seed: 1)
         }
     }

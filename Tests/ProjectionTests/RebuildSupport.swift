@@ -88,7 +88,9 @@ final class GrowingLog: Feed {
     /// The log as an engine of its own would read it.
     var whole: FakeLog { state.withLock { $0.log } }
 
-    func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage {
+    func read(
+        _ channel: String, after position: Position, limit: Int
+    ) throws(FeedError) -> FeedPage {
         let page: FeedPage? = state.withLock { state in
             if let left = state.readsLeft {
                 if left == 0 { state.isUp = false }
@@ -97,7 +99,7 @@ final class GrowingLog: Feed {
             guard state.isUp else { return nil }
             let found = state.messages.drop { $0.identity.position <= position }
             let epoch = found.first?.identity.epoch ?? state.log.epoch
-            let page = found.prefix(50).prefix { $0.identity.epoch == epoch }
+            let page = found.prefix(min(50, limit)).prefix { $0.identity.epoch == epoch }
             let end = page.last?.identity.position ?? max(position, state.head)
             return FeedPage(
                 after: position, messages: Array(page), through: end, epoch: epoch,
@@ -136,8 +138,13 @@ final class RunnerRig: Sendable {
         let texts = Mutex<[String]>([])
     }
 
-    /// - Parameter fault: called at each moment of a swap.
-    init(orders: Int, fault: @escaping ReadStore.SwapFault = { _ in }) throws {
+    /// - Parameters:
+    ///   - fault: called at each moment of a swap.
+    ///   - closeEnough: below 0, logs always grow faster than they are folded.
+    init(
+        orders: Int, fault: @escaping ReadStore.SwapFault = { _ in },
+        closeEnough: Int64 = ProjectionRunner.closeEnough
+    ) throws {
         folder = try temporaryFolder()
         logs = try Shop(orders: orders).logs.map { GrowingLog($0) }
         let runtime = TickingRuntime()
@@ -150,6 +157,7 @@ final class RunnerRig: Sendable {
         runner = ProjectionRunner(
             store: store, freshness: freshness, sources: logs.map(\.source), broker: broker,
             feeds: feeds, consumer: "test", runtime: runtime, swapFault: fault,
+            closeEnough: closeEnough,
             notice: { text in told.texts.withLock { $0.append(text) } })
         runner.start()
     }

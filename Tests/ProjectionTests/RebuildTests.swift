@@ -155,6 +155,19 @@ import Testing
         #expect(try dump(rig.store.path) == rig.expected())
     }
 
+    @Test func `what cannot be caught up with is left to no writer, and tried again`() throws {
+        let rig = try RunnerRig(orders: 10, closeEnough: -1)
+        try rig.grow(by: 1000)
+        try rig.caughtUp()
+        #expect(rig.runner.rebuild("orders") == .started)
+        try eventually("it says why it waits") {
+            rig.runner.status.reason == "the logs grow faster than they are folded"
+        }
+        #expect(rig.runner.status.state == .rebuilding)
+        #expect(rig.fileName == "live.db")
+        #expect(try dump(rig.store.path) == rig.expected())
+    }
+
     @Test func `a log's new epoch has a rebuild begin again`() throws {
         let rig = try RunnerRig(orders: 60)
         try rig.grow(by: 1000)

@@ -49,7 +49,7 @@ import Testing
         // It is known before the order itself is.
         #expect(try store.order(id) == nil)
         let payment = try #require(try store.payment(id))
-        #expect(payment.status == .captured && payment.reason == "later")
+        #expect(payment.status == .captured && payment.reason == nil)
         #expect(payment.amount == Money(minor: 27, currency: .gbp))
         #expect(payment.captured == Money(minor: 27, currency: .gbp))
         #expect(payment.authorizationCode == "auth-7" && payment.captureID == "cap-9")

@@ -108,9 +108,11 @@ final class FakeFeed: Feed {
     private let log: Mutex<FakeLog>
     init(_ log: FakeLog) { self.log = Mutex(log) }
 
-    func read(_ channel: String, after position: Position) throws(FeedError) -> FeedPage {
+    func read(
+        _ channel: String, after position: Position, limit: Int
+    ) throws(FeedError) -> FeedPage {
         log.withLock { log in
-            let through = min(log.head, Position(position.value + 7))
+            let through = min(log.head, Position(position.value + Int64(min(7, limit))))
             let found = log.messages.filter {
                 $0.identity.position > position && $0.identity.position <= through
             }

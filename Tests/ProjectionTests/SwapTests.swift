@@ -120,7 +120,7 @@ import Testing
         let leftovers = [
             "live.db", "live.db-wal", "live.db-shm", "live-2.db", "live-9.db-shm",
             "live-11.db-wal", "live-new.db", "live-new.db-wal", "live-new.db-journal",
-            "live-3.db-journal",
+            "live-3.db-journal", "live-new-1.db", "live-new-2.db-wal",
         ]
         for name in others + leftovers + ["live-10.db"] {
             #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: Data()))
@@ -130,6 +130,29 @@ import Testing
         let left = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(
             Set(left.filter { !$0.hasPrefix("live-10.db") }) == Set(others), "\(left.sorted())")
+    }
+
+    @Test func `what damage has left of a rebuild does not stand in the way of the next`() throws {
+        let rig = try RunnerRig(orders: 10)
+        try rig.grow(by: 1000)
+        try rig.caughtUp()
+        for name in ["live-new.db", "live-new-1.db"] {
+            try Data(repeating: 0x5A, count: 50_000).write(
+                to: URL(fileURLWithPath: "\(rig.folder)/\(name)"))
+        }
+        #expect(try rig.rebuilt().failure == nil)
+        #expect(rig.fileName == "live-1.db")
+        #expect(try rig.files.allSatisfy { $0.hasPrefix("live-1.db") })
+        #expect(try dump(rig.store.path) == rig.expected())
+    }
+
+    @Test func `a damaged file that is still being built is not begun anew`() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = "\(folder)/live-new.db"
+        try Data(repeating: 0x5A, count: 50_000).write(to: URL(fileURLWithPath: path))
+        #expect(throws: SQLiteError.self) { try ReadStore(path: path, renewsItself: false) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["live-new.db"])
     }
 
     @Test func `a damaged file is begun anew under another name, and nobody reads the old one`()

@@ -59,7 +59,8 @@ import Testing
             #expect(level.reserved == Int64(availability.reserved(sku)))
         }
         let report = try Comparison(
-            live: engine.store, freshPath: "\(scratch.path)/fresh.db", feeds: feeds, seed: seed)
+            path: engine.store.path, freshPath: "\(scratch.path)/fresh.db", feeds: feeds, seed: seed
+        )
         #expect(report.isEqual, "\(report.differences)")
     }
 }

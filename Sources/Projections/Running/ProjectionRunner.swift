@@ -36,6 +36,7 @@ package final class ProjectionRunner: Sendable {
     let runtime: any Runtime
     let notice: @Sendable (String) -> Void
     let swapFault: ReadStore.SwapFault
+    let closeEnough: Int64
     private let broker: any Broker
     private let consumer: String
     private let workers = Mutex<[Worker]>([])
@@ -44,10 +45,12 @@ package final class ProjectionRunner: Sendable {
     ///   - consumer: the durable name at the broker; each gateway has its own.
     ///   - feeds: the feed of each log that is read.
     ///   - swapFault: a seam for tests: what it throws stands for a failing disk.
+    ///   - closeEnough: the most events that a rebuild leaves to the writer.
     package init(
         store: ReadStore, freshness: Freshness, sources: [Source], broker: any Broker,
         feeds: [LogName: any Feed], consumer: String, runtime: any Runtime,
         swapFault: @escaping ReadStore.SwapFault = { _ in },
+        closeEnough: Int64 = ProjectionRunner.closeEnough,
         notice: @escaping @Sendable (String) -> Void
     ) {
         self.store = store
@@ -58,6 +61,7 @@ package final class ProjectionRunner: Sendable {
         self.consumer = consumer
         self.runtime = runtime
         self.swapFault = swapFault
+        self.closeEnough = closeEnough
         self.notice = notice
     }
 

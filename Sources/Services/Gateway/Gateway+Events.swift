@@ -7,18 +7,16 @@ extension Gateway {
     /// A page of a service's public facts, from the service's log itself: whatever was acknowledged
     /// is in it, so that no read of it waits for a Consistency-Token.
     func showEvents(_ exchange: Exchange) throws(RequestError) {
-        let query = try EventsQuery(exchange.request.query, feeds)
+        let query = try EventsQuery(exchange.request, feeds)
         if let seen = try exchange.seen(), !seen.marks.allSatisfy({ feeds[$0.log] != nil }) {
-            throw RequestError(
-                Problem(
-                    400, "invalid-consistency-token",
-                    "The Consistency-Token names a log that is not read here."))
+            throw RequestError(.foreignToken)
         }
         later(exchange) { gateway in
             // Taken before the read: what is read is at least as new.
             let token = gateway.freshness.token
             do throws(FeedError) {
-                let page = try query.feed.read(Publication.facts, after: query.after)
+                let page = try query.feed.read(
+                    Publication.facts, after: query.after, limit: query.limit)
                 let events = try EventsPage(page, query)
                 exchange.respond(
                     200, headers: events.headers(query, token), json: events.json(query))
@@ -31,61 +29,33 @@ extension Gateway {
 
 /// What a page of events is asked for with.
 private struct EventsQuery: Sendable {
-    private static let limits: ClosedRange<Int64> = 1...1000
+    private static let maximum: Int64 = 1000
 
     let service: LogName
     let feed: any Feed
     let after: Position
-    let limit: Int64
+    let limit: Int
 
-    init(_ query: HTTPQuery, _ feeds: [LogName: any Feed]) throws(RequestError) {
-        var (after, limit) = (Position.start, 100 as Int64)
-        var service: LogName?
-        var errors: [FieldError] = []
-        func refuse(_ name: String, _ why: String) {
-            errors.append(FieldError(place: .parameter(name), detail: why))
-        }
+    init(_ request: HTTPRequest, _ feeds: [LogName: any Feed]) throws(RequestError) {
+        var query = Query(request, known: ["service", "after", "limit"])
         let names = feeds.keys.sorted().map(\.value).joined(separator: ", ")
-        var seen: Set<String> = []
-        for item in query.items {
-            guard seen.insert(item.name).inserted else {
-                refuse(item.name, "must be given once")
-                continue
-            }
-            switch item.name {
-            case "service": service = LogName(item.value)
-            case "after":
-                guard let value = Int64(strictDecimal: item.value.utf8) else {
-                    refuse("after", "must be a position: 0, or as \"next\" gave it")
-                    continue
-                }
-                after = Position(value)
-            case "limit":
-                guard let value = Int64(strictDecimal: item.value.utf8),
-                    Self.limits.contains(value)
-                else {
-                    refuse("limit", "must be 1 to 1000")
-                    continue
-                }
-                limit = value
-            default: refuse(item.name, "is not known; known are: service, after, limit")
-            }
+        let found = query.required("service", rule: "must be one of \(names)") { text in
+            feeds.first { $0.key.value.utf8.elementsEqual(text.utf8) }
         }
-        let feed = service.flatMap { feeds[$0] }
-        if feed == nil { refuse("service", "must be one of: \(names)") }
-        guard let service, let feed, errors.isEmpty else {
-            throw RequestError(
-                Problem(
-                    400, "invalid-query", "The query has \(errors.count) error(s).",
-                    errors: errors))
+        let after = query.parsed("after", rule: "must be a position: 0, or as \"next\" gave it") {
+            Int64(strictDecimal: $0.utf8)
         }
-        (self.service, self.feed, self.after, self.limit) = (service, feed, after, limit)
+        limit = query.limit(upTo: Self.maximum, otherwise: Gateway.defaultPage)
+        try query.check()
+        guard let found else { throw RequestError(query.invalid) }
+        (service, feed) = (found.key, found.value)
+        self.after = after.map { Position($0) } ?? .start
     }
 }
 
 /// The events that are shown of a feed's page, and the position to go on from.
 private struct EventsPage {
-    private let events: ArraySlice<Message>
+    private let events: [Message]
     /// All of the log up to here was looked at.
     private let next: Position
     /// Whether the log has more already.
@@ -96,10 +66,9 @@ private struct EventsPage {
 
     /// - Throws: where an event is damaged in the file: what follows must not seem to be all.
     init(_ page: FeedPage, _ query: EventsQuery) throws(FeedError) {
-        events = page.messages.prefix(Int(query.limit))
-        let isCut = events.count < page.messages.count
-        next = isCut ? events.last?.identity.position ?? page.through : page.through
-        hasMore = isCut || page.hasMore
+        events = page.messages
+        next = page.through
+        hasMore = page.hasMore
         epoch = page.epoch
         hasMoved = next > query.after
         for event in events where (try? JSON(parsing: event.data)) == nil {
@@ -115,8 +84,8 @@ private struct EventsPage {
         var headers: HTTPHeaders = ["Cache-Control": "private, no-cache"]
         headers["Consistency-Token"] = token.description
         if hasMore {
-            let target = "/v1/events?service=\(query.service)&after=\(next)&limit=\(query.limit)"
-            headers["Link"] = "<\(target)>; rel=\"next\""
+            headers.link(
+                next: "/v1/events?service=\(query.service)&after=\(next)&limit=\(query.limit)")
         }
         return headers
     }
@@ -149,7 +118,7 @@ extension Message {
             json.member("actor", metadata.actor)
             json.member("correlationId", metadata.correlation)
             if let cause = metadata.cause { json.member("causationId", cause.description) }
-            json.member("data") { $0.raw(data) }
+            json.member("data") { $0.data(data, of: type) }
         }
     }
 }

@@ -9,10 +9,7 @@ extension Gateway {
     func whenFresh(_ exchange: Exchange, _ read: @escaping Read) throws(RequestError) {
         guard let token = try exchange.seen() else { return answer(exchange, read, lag: nil) }
         guard freshness.knows(token) else {
-            throw RequestError(
-                Problem(
-                    400, "invalid-consistency-token",
-                    "The Consistency-Token names a log that is not read here."))
+            throw RequestError(.foreignToken)
         }
         freshness.wait(for: token, deadline: runtime.now() + readLimit) { hasSeen in
             if hasSeen { return self.answer(exchange, read, lag: nil) }
@@ -36,7 +33,7 @@ extension Gateway {
         do throws(ReadError) {
             try read(self, headers)
         } catch {
-            exchange.fail(.unavailable("read-store-unavailable", error.description))
+            exchange.fail(.unreadable(error))
         }
     }
 

@@ -3,7 +3,7 @@ import HTTP
 extension Gateway {
     /// How the shop does, as Prometheus reads it.
     func showMetrics(_ exchange: Exchange) {
-        later(exchange) { gateway in
+        later(exchange, on: asideForMetrics) { gateway in
             var text = MetricsText()
             gateway.meter.write(to: &text)
             gateway.readings().write(to: &text)
@@ -16,8 +16,13 @@ extension Gateway {
     }
 
     /// Reads what takes long on another thread than the server's own, and answers from there.
-    func later(_ exchange: Exchange, _ read: @escaping @Sendable (Gateway) -> Void) {
-        guard !aside({ read(self) }) else { return }
+    ///
+    /// - Parameter other: nil for the one that most is read on.
+    func later(
+        _ exchange: Exchange, on other: Aside? = nil,
+        _ read: @escaping @Sendable (Gateway) -> Void
+    ) {
+        guard !(other ?? aside)({ read(self) }) else { return }
         exchange.fail(
             .unavailable("busy", "As many reads of files wait as are taken; ask again soon."))
     }

@@ -80,9 +80,7 @@ extension Gateway {
                     try body(gateway, headers)
                 } catch {
                     switch error {
-                    case .unreadable(let error):
-                        exchange.fail(
-                            .unavailable("read-store-unavailable", error.description))
+                    case .unreadable(let error): exchange.fail(.unreadable(error))
                     case .overflow:
                         exchange.fail(
                             Problem(422, "report-overflow", "There is no report: \(error)."))

@@ -22,6 +22,7 @@ package final class Gateway: Sendable {
     let feeds: [LogName: any Feed]
     let readings: @Sendable () -> ShopReadings
     let aside: Aside
+    let asideForMetrics: Aside
     let meter = RequestMeter()
 
     /// Does work later, on another thread; false where too much waits already.
@@ -31,13 +32,15 @@ package final class Gateway: Sendable {
     ///   - cursorKey: 32 bytes that cursors are sealed under; with another key, those given before
     ///     are refused.
     ///   - feeds: of each service whose events are shown.
-    ///   - readings: what there is to measure; called by `aside`.
+    ///   - readings: what there is to measure; called by `asideForMetrics`.
+    ///   - aside: takes what reads many rows or a log.
+    ///   - asideForMetrics: takes `/metrics`, which must wait for none of that.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
         orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
-        readiness: @escaping @Sendable () -> Readiness
+        asideForMetrics: @escaping Aside, readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
         self.readStore = readStore
@@ -50,6 +53,7 @@ package final class Gateway: Sendable {
         self.feeds = feeds
         self.readings = readings
         self.aside = aside
+        self.asideForMetrics = asideForMetrics
         self.readiness = readiness
     }
 

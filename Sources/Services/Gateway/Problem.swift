@@ -1,5 +1,6 @@
 import EventSourcing
 import HTTP
+import Projections
 
 /// What is wrong with one part of a request.
 struct FieldError: Hashable, Sendable {
@@ -40,6 +41,14 @@ struct Problem: Sendable {
     /// Asks to come again soon.
     static func unavailable(_ code: String, _ detail: String, retryAfter: Int = 1) -> Problem {
         Problem(503, code, detail, headers: ["Retry-After": "\(retryAfter)"])
+    }
+
+    static let foreignToken = Problem(
+        400, "invalid-consistency-token",
+        "The Consistency-Token names a log that is not read here.")
+
+    static func unreadable(_ error: ReadError) -> Problem {
+        unavailable("read-store-unavailable", error.description)
     }
 
     func response(instance: String, traceID: String) -> HTTPResponse {

@@ -13,6 +13,20 @@ extension Money {
     }
 }
 
+extension JSONWriter {
+    /// An event's data as everybody may see them. An order's contact is for the notifications
+    /// service alone, sealed though it is.
+    ///
+    /// - Parameter data: one JSON value.
+    mutating func data(_ data: [UInt8], of type: EventType) {
+        guard type.name == "order.placed" else { return raw(data) }
+        guard let json = try? JSON(parsing: data), case .object(let members) = json else {
+            return raw("{}".utf8)
+        }
+        value(.object(members.filter { $0.name != "contact" }))
+    }
+}
+
 extension OrderDetail {
     func show(in json: inout JSONWriter) {
         json.object { json in
@@ -71,7 +85,7 @@ extension TimelineEntry {
             json.member("correlationId", correlation)
             if let causation { json.member("causationId", causation) }
             // The projection let nothing through that is not JSON.
-            json.member("data") { $0.raw(data) }
+            json.member("data") { $0.data(data, of: type) }
         }
     }
 }

@@ -47,8 +47,11 @@ package final class Shop: Sendable {
     let deliveries: ServiceRunner<DeliveriesCore>
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
+    private let freshness = Freshness()
     private let projections: ProjectionRunner
-    private let sidework = Sidework()
+    private let sidework = Sidework("gateway-files")
+    /// Of its own, so that slow reports do not hide how the shop does.
+    private let scrapes = Sidework("gateway-metrics")
     private let server: HTTPServer
     /// The port it listens on.
     package var port: UInt16 { server.port }
@@ -98,7 +101,6 @@ package final class Shop: Sendable {
             settings: settingsOf(NotificationsCore.log), makeCore: { NotificationsCore() },
             broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
             runtime: runtime, notice: notice)
-        let freshness = Freshness()
         store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
@@ -113,6 +115,7 @@ package final class Shop: Sendable {
             projections: ProjectionsAdapter(runner: projections),
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
+            asideForMetrics: scrapes.take,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: observatory.haltReason
@@ -142,6 +145,7 @@ package final class Shop: Sendable {
     package func stop() {
         server.stop(within: .seconds(5))
         sidework.stop()
+        scrapes.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
     }
 

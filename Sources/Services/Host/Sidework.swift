@@ -14,10 +14,11 @@ final class Sidework: Sendable {
     private let state: Monitor<State>
     private let worker: Mutex<Worker?>
 
-    init() {
+    /// - Parameter name: the thread's, at most 15 bytes.
+    init(_ name: String) {
         let state = Monitor(State())
         self.state = state
-        worker = Mutex(Worker("gateway-files") { Self.run(state) })
+        worker = Mutex(Worker(name) { Self.run(state) })
     }
 
     /// Its thread holds the state alone, and ends by itself.

@@ -81,7 +81,8 @@ extension Simulation {
     private func checkView() throws {
         if let why = shop.view.engine?.staleReason { throw violated("the view is stale: \(why)") }
         let comparison = try Comparison(
-            live: shop.view.store, freshPath: "\(folder.path)/fresh.db", feeds: shop.view.feeds,
+            path: shop.view.store.path, freshPath: "\(folder.path)/fresh.db",
+            feeds: shop.view.feeds,
             seed: random.next())
         guard comparison.isEqual, let rows = comparison.rows.first(where: { $0.table == "orders" }),
             rows.count > 0
