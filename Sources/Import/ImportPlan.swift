@@ -1,7 +1,7 @@
 package import Domain
 
 /// What a first reading of a file finds out, so that nothing is sent before all of it is known to
-/// be sound: which invoices become orders, what they need in stock, and what cannot be sold.
+/// be sound: which invoices become orders, what the file needs in stock, and what cannot be sold.
 ///
 /// Holds the invoices' numbers and a sum per SKU, not the lines.
 package struct ImportPlan: Sendable {
@@ -30,7 +30,8 @@ package struct ImportPlan: Sendable {
     package private(set) var leftOut = 0
     /// The lines of the orders.
     package private(set) var lines = 0
-    /// The pieces that the orders need, by SKU.
+    /// The pieces that all invoices need, by SKU; those beyond the limit too. So the same goods
+    /// come in whatever the limit, and more orders of the same file find theirs there.
     package private(set) var units: [SKU: Int] = [:]
     /// The lines that cannot be sold, by reason, beyond the limit too.
     package private(set) var skipped: [SkipReason: Int] = [:]
@@ -57,10 +58,8 @@ package struct ImportPlan: Sendable {
                 if invoice.isOrder { orders += 1 } else { leftOut += 1 }
             }
             try Self.count(sold, of: line, in: &invoice)
-            if invoice.isOrder {
-                lines += 1
-                units[sold.sku, default: 0] += sold.quantity
-            }
+            if invoice.isOrder { lines += 1 }
+            units[sold.sku, default: 0] += sold.quantity
         }
         invoices[line.invoice] = invoice
     }
@@ -104,9 +103,8 @@ package struct ImportPlan: Sendable {
         }
         for (sku, count) in units where count > Stock.quantities.upperBound {
             throw ImportError(
-                "the orders need \(count) pieces of \(sku), and a receipt brings at most "
-                    + "\(Stock.quantities.upperBound); import the file in parts, with --limit first"
-            )
+                "the invoices need \(count) pieces of \(sku), and a receipt brings at most "
+                    + "\(Stock.quantities.upperBound); split the file, and import its parts")
         }
         let held = invoices.values.reduce(0) { $0 + ($1.isOrder && $1.parts > 1 ? $1.lines : 0) }
         guard held <= Self.maximumHeld else {
