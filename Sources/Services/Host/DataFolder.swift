@@ -22,8 +22,14 @@ package final class DataFolder: Sendable {
     package let path: String
     private let descriptor: Int32
 
+    /// How often a lock that is held is asked for, 50 ms apart: about a second in all. A doctor
+    /// holds it for a moment to look, and is no running shop.
+    package static let attempts = 20
+
     /// Makes the folder where there is none, and takes its lock.
-    package init(path: String) throws(Failure) {
+    ///
+    /// - Parameter pause: waits between two attempts.
+    package init(path: String, pause: () -> Void = { usleep(50_000) }) throws(Failure) {
         self.path = path
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue
@@ -39,7 +45,7 @@ package final class DataFolder: Sendable {
         } catch { throw .unusable(path, error.localizedDescription) }
         descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard Self.isLocked(descriptor, pause) else {
             let owner = (try? String(contentsOfFile: "\(path)/lock", encoding: .utf8)) ?? "unknown"
             close(descriptor)
             throw .inUse(path, by: owner.isEmpty ? "unknown" : owner)
@@ -47,6 +53,14 @@ package final class DataFolder: Sendable {
         ftruncate(descriptor, 0)
         let process = "\(getpid())"
         _ = process.withCString { write(descriptor, $0, process.utf8.count) }
+    }
+
+    private static func isLocked(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
+        for attempt in 1...attempts {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            if attempt < attempts { pause() }
+        }
+        return false
     }
 
     deinit { close(descriptor) }
