@@ -22,7 +22,8 @@ final class Importer: Sendable {
         /// Of the orders that are in the shop, by this import or an earlier one.
         var lines = 0
         var units = 0
-        var pence: Int64 = 0
+        /// Nil where it is beyond 64 bits.
+        var pence: Int64? = 0
         /// How the orders ended.
         var statuses: [String: Int] = [:]
         fileprivate var orders: [String] = []
@@ -133,7 +134,7 @@ final class Importer: Sendable {
             if isNew { tally.placed += 1 } else { tally.thereAlready += 1 }
             tally.lines += order.lines.count
             tally.units += order.units
-            tally.pence &+= order.pence
+            tally.pence = sum(tally.pence, order.pence)
             tally.orders.append(id)
         }
     }
