@@ -53,6 +53,7 @@ package final class DataFolder: Sendable {
         ftruncate(descriptor, 0)
         let process = "\(getpid())"
         _ = process.withCString { write(descriptor, $0, process.utf8.count) }
+        Self.removeScratch(in: path)
     }
 
     private static func isLocked(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
@@ -76,6 +77,28 @@ package final class DataFolder: Sendable {
     static func readStore(in path: String) -> String {
         ReadFiles(firstReadStore(in: path)).current
     }
+    /// Where a process builds a read store to compare with.
+    package static func scratch(of process: pid_t, in path: String) -> String {
+        "\(path)/\(scratchPrefix)\(process).db"
+    }
+
+    private static let scratchPrefix = "verify-"
+
+    /// Removes what processes that are gone, and this one, have left of their scratch: an
+    /// interrupted audit does not come to its end.
+    package static func removeScratch(in path: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            guard name.hasPrefix(scratchPrefix) else { continue }
+            let parts = name.dropFirst(scratchPrefix.count)
+                .split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let process = pid_t(parts[0]), process > 0,
+                ["db", "db-wal", "db-shm", "db-journal"].contains(parts[1])
+            else { continue }
+            let isGone = kill(process, 0) != 0 && errno == ESRCH
+            if isGone || process == getpid() { unlink("\(path)/\(name)") }
+        }
+    }
+
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
     package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
 }
