@@ -14,7 +14,7 @@ enum OrderWatch {
         example: "shopctl order watch 0198c7d2-0000-7000-8000-000000000000")
 
     /// The statuses from which an order does not move on.
-    static let ends = ["completed", "rejected", "cancelled", "expired"]
+    static let ends: Set = ["completed", "rejected", "cancelled", "expired"]
 
     /// An order that was just placed may not be visible yet.
     private static let patience = Duration.seconds(5)
