@@ -129,6 +129,25 @@ import Testing
         #expect(json.output.contains("\"amount\":null"), "\(json)")
     }
 
+    @Test func `a shop that is busy for longer than anybody waits is told at once`() throws {
+        let folder = try Folder()
+        let path = "\(folder.path)/one.csv"
+        try "\(Self.header)\(Self.row)".write(toFile: path, atomically: true, encoding: .utf8)
+        let busy = try HTTPServer.start { request, responder in
+            guard request.method == .post else {
+                return responder.respond(.text(200, "{\"status\":\"alive\"}"))
+            }
+            var answer = HTTPResponse.text(503, "{}")
+            answer.headers["Retry-After"] = "3600"
+            responder.respond(answer)
+        }
+        defer { busy.stop() }
+        let done = try Shopctl.run(
+            "import", "online-retail", path, "--url", "http://127.0.0.1:\(busy.port)")
+        #expect(done.code == 1 && done.error.contains("answers 503; tried for "), "\(done)")
+        #expect(!done.error.contains("tried for 60 s"), "\(done)")
+    }
+
     /// Alive, and each order completed.
     private static func status(_ request: HTTPRequest) -> String {
         request.target == "/livez" ? "alive" : "completed"
