@@ -8,6 +8,9 @@ package struct ImportPlan: Sendable {
     /// The lines that may be held at once for invoices whose lines lie apart.
     package static let maximumHeld = 100_000
 
+    /// The invoices a file may have: their numbers and their orders' ids are held in memory.
+    package static let maximumInvoices = 5_000_000
+
     /// What is known of one invoice.
     struct Invoice {
         /// How many runs of lines it has; one where they lie together.
@@ -21,6 +24,7 @@ package struct ImportPlan: Sendable {
     }
 
     private let limit: Int
+    private let maximumInvoices: Int
     private(set) var invoices: [String: Invoice] = [:]
     private var current = ""
 
@@ -36,8 +40,13 @@ package struct ImportPlan: Sendable {
     /// The lines that cannot be sold, by reason, beyond the limit too.
     package private(set) var skipped: [SkipReason: Int] = [:]
 
-    /// - Parameter limit: the most orders; the first ones of the file.
-    package init(limit: Int? = nil) { self.limit = limit ?? .max }
+    /// - Parameters:
+    ///   - limit: the most orders; the first ones of the file.
+    ///   - maximumInvoices: a file with more is refused.
+    package init(limit: Int? = nil, maximumInvoices: Int = ImportPlan.maximumInvoices) {
+        self.limit = limit ?? .max
+        self.maximumInvoices = maximumInvoices
+    }
 
     /// How many invoices there are, whatever becomes of them.
     package var invoiceCount: Int { invoices.count }
@@ -47,6 +56,12 @@ package struct ImportPlan: Sendable {
     /// - Throws: where the shop could not take what comes of it.
     package mutating func add(_ line: RetailLine) throws(ImportError) {
         var invoice = invoices[line.invoice] ?? Invoice(parts: 0)
+        guard invoice.parts > 0 || invoices.count < maximumInvoices else {
+            throw ImportError(
+                line: line.line,
+                "the file has more than \(maximumInvoices) invoices; split it, and import its parts"
+            )
+        }
         if line.invoice != current || invoice.parts == 0 { invoice.parts += 1 }
         current = line.invoice
         switch line.content {

@@ -100,6 +100,16 @@ import Testing
         #expect(units.reason.contains("1001000000 pieces of a"), "\(units)")
     }
 
+    @Test func `a file of too many invoices is refused at the first that is too many`() throws {
+        #expect(ImportPlan.maximumInvoices == 5_000_000)
+        let text = Self.file("1 a 1 1.00", "2 a 1 1.00", "1 b 1 1.00", "3 a 1 1.00")
+        var plan = ImportPlan(maximumInvoices: 2)
+        let error = try #require(throws: ImportError.self) {
+            for line in try Retail.lines(text) { try plan.add(line) }
+        }
+        #expect(error.line == 5 && error.reason.contains("more than 2 invoices"), "\(error)")
+    }
+
     @Test func `a file that changed between its two readings is found out`() throws {
         let text = Self.file("1 a 1 1.00", "2 b 1 1.00")
         let plan = try Retail.plan(text)
