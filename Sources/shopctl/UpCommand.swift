@@ -13,7 +13,9 @@ enum UpCommand {
             .value("address", "ADDRESS", "the address to listen on", default: "127.0.0.1"),
             .value("pay-within", "SECONDS", "how long a customer has to pay", default: "120"),
             .value(
-                "hold-for", "SECONDS", "how long stock is held for an order that is not packed",
+                "hold-for", "SECONDS",
+                "how long stock is held for an order that is not packed; a minute longer than "
+                    + "--pay-within at least, or what is paid late is undone",
                 default: "86400"),
             .value(
                 "in-transit", "SECONDS", "how long the built-in carrier has a parcel on the way",
@@ -42,6 +44,11 @@ enum UpCommand {
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
+        if settings.holdFor < settings.payWithin + .seconds(60) {
+            Terminal.complain(
+                "stock is held for less than customers have to pay: what is paid late is undone; "
+                    + "give a --hold-for that is a minute longer than --pay-within")
+        }
         let shop = try Shop.start(settings)
         let url = "http://\(settings.address):\(shop.port)"
         if json {

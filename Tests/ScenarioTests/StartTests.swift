@@ -59,6 +59,17 @@ import Testing
         #expect(pauses == DataFolder.attempts - 1)
     }
 
+    @Test func `stock that is held for less than customers have to pay is warned of`() throws {
+        func warns(_ options: String...) throws -> Bool {
+            let shop = try RunningShop(try Folder(), options: options)
+            try shop.stop()
+            return shop.notices.contains("stock is held for less than customers have to pay")
+        }
+        #expect(try warns("--hold-for", "179"))
+        #expect(try !warns("--hold-for", "180"))
+        #expect(try !warns("--pay-within", "2"))
+    }
+
     @Test func `a port that is taken is named`() throws {
         let shop = try RunningShop.fresh()
         let port = shop.url.split(separator: ":").last.map { String($0) } ?? ""
