@@ -37,14 +37,15 @@ enum UpCommand {
         var settings = Shop.Settings(data: try invocation.text("data"))
         settings.port = UInt16(try invocation.integer("port", in: 0...65535))
         settings.address = try invocation.text("address")
-        settings.payWithin = try invocation.seconds("pay-within", from: 1)
+        let payWithin = try invocation.seconds("pay-within", from: 1)
+        settings.payWithin = payWithin
         settings.holdFor = try invocation.seconds("hold-for", from: 1)
         settings.inTransit = try invocation.seconds("in-transit", from: 0)
         settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
-        if settings.holdFor < settings.payWithin + .seconds(60) {
+        if settings.holdFor < payWithin + .seconds(60) {
             Terminal.complain(
                 "stock is held for less than customers have to pay: what is paid late is undone; "
                     + "give a --hold-for that is a minute longer than --pay-within")

@@ -77,8 +77,9 @@ package final class DataFolder: Sendable {
     static func readStore(in path: String) -> String {
         ReadFiles(firstReadStore(in: path)).current
     }
+
     /// Where a process builds a read store to compare with.
-    package static func scratch(of process: pid_t, in path: String) -> String {
+    package static func scratch(of process: Int32, in path: String) -> String {
         "\(path)/\(scratchPrefix)\(process).db"
     }
 
@@ -91,7 +92,7 @@ package final class DataFolder: Sendable {
             guard name.hasPrefix(scratchPrefix) else { continue }
             let parts = name.dropFirst(scratchPrefix.count)
                 .split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, let process = pid_t(parts[0]), process > 0,
+            guard parts.count == 2, let process = Int32(parts[0]), process > 0,
                 ["db", "db-wal", "db-shm", "db-journal"].contains(parts[1])
             else { continue }
             let isGone = kill(process, 0) != 0 && errno == ESRCH
