@@ -1,12 +1,15 @@
 package import Domain
 
 /// What a first reading of a file finds out, so that nothing is sent before all of it is known to
-/// be sound: which invoices become orders, what they need in stock, and what cannot be sold.
+/// be sound: which invoices become orders, what the file needs in stock, and what cannot be sold.
 ///
 /// Holds the invoices' numbers and a sum per SKU, not the lines.
 package struct ImportPlan: Sendable {
     /// The lines that may be held at once for invoices whose lines lie apart.
     package static let maximumHeld = 100_000
+
+    /// The invoices a file may have: their numbers and their orders' ids are held in memory.
+    package static let maximumInvoices = 5_000_000
 
     /// What is known of one invoice.
     struct Invoice {
@@ -21,6 +24,7 @@ package struct ImportPlan: Sendable {
     }
 
     private let limit: Int
+    private let maximumInvoices: Int
     private(set) var invoices: [String: Invoice] = [:]
     private var current = ""
 
@@ -30,13 +34,19 @@ package struct ImportPlan: Sendable {
     package private(set) var leftOut = 0
     /// The lines of the orders.
     package private(set) var lines = 0
-    /// The pieces that the orders need, by SKU.
+    /// The pieces that all invoices need, by SKU; those beyond the limit too. So the same goods
+    /// come in whatever the limit, and more orders of the same file find theirs there.
     package private(set) var units: [SKU: Int] = [:]
     /// The lines that cannot be sold, by reason, beyond the limit too.
     package private(set) var skipped: [SkipReason: Int] = [:]
 
-    /// - Parameter limit: the most orders; the first ones of the file.
-    package init(limit: Int? = nil) { self.limit = limit ?? .max }
+    /// - Parameters:
+    ///   - limit: the most orders; the first ones of the file.
+    ///   - maximumInvoices: a file with more is refused.
+    package init(limit: Int? = nil, maximumInvoices: Int = ImportPlan.maximumInvoices) {
+        self.limit = limit ?? .max
+        self.maximumInvoices = maximumInvoices
+    }
 
     /// How many invoices there are, whatever becomes of them.
     package var invoiceCount: Int { invoices.count }
@@ -46,6 +56,12 @@ package struct ImportPlan: Sendable {
     /// - Throws: where the shop could not take what comes of it.
     package mutating func add(_ line: RetailLine) throws(ImportError) {
         var invoice = invoices[line.invoice] ?? Invoice(parts: 0)
+        guard invoice.parts > 0 || invoices.count < maximumInvoices else {
+            throw ImportError(
+                line: line.line,
+                "the file has more than \(maximumInvoices) invoices; split it, and import its parts"
+            )
+        }
         if line.invoice != current || invoice.parts == 0 { invoice.parts += 1 }
         current = line.invoice
         switch line.content {
@@ -57,10 +73,8 @@ package struct ImportPlan: Sendable {
                 if invoice.isOrder { orders += 1 } else { leftOut += 1 }
             }
             try Self.count(sold, of: line, in: &invoice)
-            if invoice.isOrder {
-                lines += 1
-                units[sold.sku, default: 0] += sold.quantity
-            }
+            if invoice.isOrder { lines += 1 }
+            units[sold.sku, default: 0] += sold.quantity
         }
         invoices[line.invoice] = invoice
     }
@@ -104,9 +118,8 @@ package struct ImportPlan: Sendable {
         }
         for (sku, count) in units where count > Stock.quantities.upperBound {
             throw ImportError(
-                "the orders need \(count) pieces of \(sku), and a receipt brings at most "
-                    + "\(Stock.quantities.upperBound); import the file in parts, with --limit first"
-            )
+                "the invoices need \(count) pieces of \(sku), and a receipt brings at most "
+                    + "\(Stock.quantities.upperBound); split the file, and import its parts")
         }
         let held = invoices.values.reduce(0) { $0 + ($1.isOrder && $1.parts > 1 ? $1.lines : 0) }
         guard held <= Self.maximumHeld else {

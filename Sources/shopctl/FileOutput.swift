@@ -4,7 +4,9 @@ import Glibc
 /// Where an export goes: standard output, or a file that is there whole or not at all.
 struct FileOutput {
     static let options = [
-        Option.value("output", "FILE", "the file to write; standard output without"),
+        Option.value(
+            "output", "FILE",
+            "the file to write, which its owner alone may read; standard output without"),
         .flag("force", "replace the file where it exists"),
     ]
 
@@ -48,7 +50,8 @@ struct FileOutput {
         }
         Interruption.hold()
         let draft = "\(path).partial-\(getpid())"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        // Events hold payment tokens and sealed contacts.
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure("cannot make \(draft)") }
         do {
             defer { close(descriptor) }

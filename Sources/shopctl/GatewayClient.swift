@@ -84,21 +84,7 @@ struct GatewayClient {
     /// A path with a query, its values percent-encoded.
     static func target(_ path: String, _ query: [(name: String, value: String)]) -> String {
         guard !query.isEmpty else { return path }
-        return path + "?" + query.map { "\($0.name)=\(segment($0.value))" }.joined(separator: "&")
-    }
-
-    /// Percent-encodes one segment of a path, or a value of a query.
-    static func segment(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                encoded += "%" + (hex.count == 1 ? "0" : "") + hex
-            }
-        }
-        return encoded
+        return path + "?"
+            + query.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
     }
 }

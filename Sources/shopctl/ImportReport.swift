@@ -1,5 +1,6 @@
 import Domain
 import EventSourcing
+import Host
 import Import
 
 /// What an import has done, for a person and for a program.
@@ -16,7 +17,7 @@ struct ImportReport {
     let ending: Double
 
     private var orders: Int { tally.placed + tally.thereAlready }
-    private var amount: Money { Money(minor: tally.pence, currency: .gbp) }
+    private var amount: Money? { tally.pence.map { Money(minor: $0, currency: .gbp) } }
 
     /// What could not be sold, in a fixed order.
     private var skipped: [(reason: String, lines: Int)] {
@@ -39,7 +40,11 @@ struct ImportReport {
             ("invoices", "\(plan.invoiceCount), of which \(plan.orders) are orders"),
             ("goods", "\(plan.units.count) stock codes, received as \(reference)"),
             ("orders", "\(tally.placed) placed, \(tally.thereAlready) there already"),
-            ("sold", "\(tally.lines) lines, \(tally.units) units, \(amount)"),
+            (
+                "sold",
+                "\(tally.lines) lines, \(tally.units) units, "
+                    + (amount?.description ?? Amount.tooLarge)
+            ),
         ]
         if plan.leftOut > 0 { rows[0].1 += ", and \(plan.leftOut) more are beyond the limit" }
         if tally.receivedBefore > 0 { rows[1].1 += ", \(tally.receivedBefore) there already" }
@@ -82,6 +87,7 @@ struct ImportReport {
             json.member("lines", Int64(tally.lines))
             json.member("units", Int64(tally.units))
             json.member("amount") { json in
+                guard let amount else { return json.raw("null".utf8) }
                 json.object { json in
                     json.member("minor", amount.minor)
                     json.member("currency", amount.currency.code)

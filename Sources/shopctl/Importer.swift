@@ -22,7 +22,8 @@ final class Importer: Sendable {
         /// Of the orders that are in the shop, by this import or an earlier one.
         var lines = 0
         var units = 0
-        var pence: Int64 = 0
+        /// Nil where it is beyond 64 bits.
+        var pence: Int64? = 0
         /// How the orders ended.
         var statuses: [String: Int] = [:]
         fileprivate var orders: [String] = []
@@ -33,7 +34,6 @@ final class Importer: Sendable {
     static let maximumRefusals = 20
     /// How long all orders together may stand still before nobody waits any longer.
     private static let patience = Duration.seconds(60)
-    private static let ends: Set<String> = ["completed", "rejected", "cancelled", "expired"]
 
     private let client: PatientClient
     private let threads: Int
@@ -81,7 +81,7 @@ final class Importer: Sendable {
             body.member("reference", reference)
         }
         let answer = try client.send(
-            .post, "/v1/stock/\(GatewayClient.segment(sku))/receipts", body: body.bytes,
+            .post, "/v1/stock/\(percentEncoded(sku))/receipts", body: body.bytes,
             headers: ["Idempotency-Key": "\(reference)/\(sku)"], unless: { work.hasFailed })
         guard answer.status.code == 200 || answer.status.code == 201 else {
             throw CommandFailure(
@@ -133,7 +133,7 @@ final class Importer: Sendable {
             if isNew { tally.placed += 1 } else { tally.thereAlready += 1 }
             tally.lines += order.lines.count
             tally.units += order.units
-            tally.pence &+= order.pence
+            tally.pence = sum(tally.pence, order.pence)
             tally.orders.append(id)
         }
     }
@@ -166,13 +166,13 @@ final class Importer: Sendable {
         var pause = Duration.milliseconds(10)
         while true {
             let answer = try client.send(
-                .get, "/v1/orders/\(GatewayClient.segment(id))", unless: { work.hasFailed })
+                .get, "/v1/orders/\(percentEncoded(id))", unless: { work.hasFailed })
             // Not found: the rows have not read so far yet.
             guard answer.status.code == 200 || answer.status.code == 404 else {
                 throw CommandFailure("order \(id) cannot be read: \(Self.reason(answer))")
             }
             let status = (try? JSON(parsing: answer.body))?["status"]?.string ?? ""
-            if Self.ends.contains(status) { return status }
+            if OrderWatch.ends.contains(status) { return status }
             let (followed, count, lastEnd) = state.withLock {
                 ($0.followed, $0.orders.count, $0.lastEnd)
             }

@@ -40,7 +40,7 @@ enum OrderCommand {
     }
 
     /// Where the gateway has an order.
-    static func path(_ id: String) -> String { "/v1/orders/\(GatewayClient.segment(id))" }
+    static func path(_ id: String) -> String { "/v1/orders/\(percentEncoded(id))" }
 
     /// What makes a read wait for what was written before; nothing without a token.
     static func headers(_ token: String?) -> HTTPHeaders {

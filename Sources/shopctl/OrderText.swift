@@ -1,6 +1,18 @@
 import EventSourcing
 import Host
 
+/// Adds up what a gateway says; nil where the sum is beyond 64 bits, or a part of it was.
+func sum(_ sum: Int64?, _ part: Int64?) -> Int64? {
+    guard let sum else { return nil }
+    let (next, overflow) = sum.addingReportingOverflow(part ?? 0)
+    return overflow ? nil : next
+}
+
+extension Amount {
+    /// What stands for a sum that does not fit.
+    static let tooLarge = "does not fit into 64 bits"
+}
+
 /// An order and its timeline, for a person.
 enum OrderText {
     static func show(_ order: JSON, _ timeline: [JSON]) {

@@ -6,13 +6,15 @@ import Host
 /// `shopctl order watch`: an order's timeline as it grows.
 enum OrderWatch {
     static let command = Command(
-        "watch", "show an order's events as they come, until it has ended and its mails are out",
+        "watch",
+        "show an order's events as they come, until it has ended and its mails are out; those of "
+            + "the parcel's way after hand-over only where it has come so far by then",
         options: [.value("timeout", "SECONDS", "give up after so long", default: "300")],
         positionals: [Positional("id", "the order")],
         example: "shopctl order watch 0198c7d2-0000-7000-8000-000000000000")
 
     /// The statuses from which an order does not move on.
-    static let ends = ["completed", "rejected", "cancelled", "expired"]
+    static let ends: Set = ["completed", "rejected", "cancelled", "expired"]
 
     /// An order that was just placed may not be visible yet.
     private static let patience = Duration.seconds(5)
@@ -51,7 +53,8 @@ enum OrderWatch {
 
     /// What was seen of an order.
     private struct History {
-        /// Which mail each public fact leads to.
+        /// Which mail each public fact leads to. Those of a parcel's way are due where it is seen
+        /// to have come so far; it may be under way for days, and nobody waits for that.
         private static let mails = [
             "order.placed": "received", "order.confirmed": "confirmed",
             "delivery.handed-over": "shipped", "order.completed": "completed",
@@ -86,6 +89,8 @@ enum OrderWatch {
                 if type.hasPrefix("order."), ends.contains(String(type.dropFirst(6))) {
                     status = String(type.dropFirst(6))
                 }
+                // Handed over by then, though another log's facts may show only later.
+                if type == "order.completed" { due.insert("shipped") }
             }
         }
 

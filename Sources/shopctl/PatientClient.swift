@@ -21,7 +21,8 @@ struct PatientClient: Sendable {
         _ method: HTTPMethod, _ path: String, body: [UInt8] = [], headers: HTTPHeaders = [:],
         unless isOver: () -> Bool
     ) throws(CommandFailure) -> HTTPResponse {
-        let end = ContinuousClock.now + Self.patience
+        let start = ContinuousClock.now
+        let end = start + Self.patience
         var pause = Self.firstPause
         while true {
             let trouble: String
@@ -42,8 +43,9 @@ struct PatientClient: Sendable {
             }
             let wait = max(pause, asked)
             guard !isOver(), ContinuousClock.now + wait < end else {
+                let spent = (ContinuousClock.now - start).components.seconds
                 throw CommandFailure(
-                    "\(trouble); tried for \(Self.patience.components.seconds) s. What was placed "
+                    "\(trouble); tried for \(spent) s. What was placed "
                         + "stays: run the same command again, and it goes on from there")
             }
             usleep(UInt32(wait / .microseconds(1)))

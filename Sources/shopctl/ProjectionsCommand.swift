@@ -32,7 +32,7 @@ enum ProjectionsCommand {
         // Told apart by when they ended: only a later one is ours.
         let last = before["lastRebuild"]?["finishedAt"]?.string
         let started = try client.send(
-            .post, "/v1/projections/\(GatewayClient.segment(name))/rebuild")
+            .post, "/v1/projections/\(percentEncoded(name))/rebuild")
         if invocation.flag("no-wait") {
             print(invocation.flag("json") ? started.json.text : "the rebuild of \(name) has begun")
             return
@@ -113,24 +113,17 @@ enum ProjectionsCommand {
     }
 
     private static func table(_ sources: [JSON]) {
-        var rows = [["source", "epoch", "position", "behind"]]
+        var table = Table([
+            .text("SOURCE"), .figure("EPOCH"), .figure("POSITION"), .figure("BEHIND"),
+        ])
         for source in sources {
-            rows.append([
+            table.add([
                 source["source"]?.string ?? "", "\(source["epoch"]?.integer ?? 0)",
                 "\(source["position"]?.integer ?? 0)",
                 seconds(source["behindSeconds"]).map { "\($0) s" } ?? "unknown",
             ])
         }
-        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for (index, row) in rows.enumerated() {
-            // Names to the left, numbers to the right.
-            let cells = row.indices.map { column in
-                let pad = String(repeating: " ", count: widths[column] - row[column].count)
-                return column == 0 ? row[column] + pad : pad + row[column]
-            }
-            let line = "  " + cells.joined(separator: "  ")
-            print(index == 0 ? Terminal.dim(line) : line)
-        }
+        for line in table.lines { print("  \(line)") }
     }
 
     private static func coloured(_ state: String) -> String {

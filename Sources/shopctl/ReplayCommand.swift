@@ -41,8 +41,9 @@ enum ReplayCommand {
         if let service {
             audit = try Audit(service: service, data: data, progress: progress)
         } else {
-            let scratch = "\(data)/verify-\(getpid()).db"
-            defer { for suffix in ["", "-wal", "-shm"] { unlink(scratch + suffix) } }
+            let scratch = DataFolder.scratch(of: getpid(), in: data)
+            DataFolder.removeScratch(in: data)
+            defer { DataFolder.removeScratch(in: data) }
             audit = try Audit(data: data, scratch: scratch, progress: progress)
         }
         Terminal.endProgress()

@@ -78,7 +78,7 @@ enum ReportCommand {
 
     private static func orders(_ answer: JSON) -> [String] {
         var table = Table([.text("STATUS"), .figure("ORDERS"), .figure("TOTAL")])
-        var sums: [(currency: String, orders: Int64, minor: Int64)] = []
+        var sums: [(currency: String, orders: Int64?, minor: Int64?)] = []
         for row in answer["rows"]?.array ?? [] {
             table.add([
                 row["status"]?.string ?? "", OrderText.number(row["orders"]),
@@ -87,12 +87,15 @@ enum ReportCommand {
             let currency = row["currency"]?.string ?? ""
             let place = sums.firstIndex { $0.currency == currency } ?? sums.count
             if place == sums.count { sums.append((currency, 0, 0)) }
-            sums[place].orders &+= row["orders"]?.integer ?? 0
-            sums[place].minor &+= row["total"]?["minor"]?.integer ?? 0
+            sums[place].orders = sum(sums[place].orders, row["orders"]?.integer)
+            sums[place].minor = sum(sums[place].minor, row["total"]?["minor"]?.integer)
         }
         for sum in sums {
-            let total = Amount(minor: sum.minor, currency: sum.currency)
-            table.add(["total", "\(sum.orders)", total?.text ?? sum.currency])
+            let total = sum.minor.map { Amount(minor: $0, currency: sum.currency)?.text }
+            table.add([
+                "total", sum.orders.map { "\($0)" } ?? Amount.tooLarge,
+                total.map { $0 ?? sum.currency } ?? "\(Amount.tooLarge) \(sum.currency)",
+            ])
         }
         return table.lines
     }

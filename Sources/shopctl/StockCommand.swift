@@ -28,7 +28,7 @@ enum StockCommand {
     static func run(_ invocation: Invocation) throws {
         let client = try GatewayClient(invocation)
         let sku = try invocation.argument("sku")
-        let path = "/v1/stock/\(GatewayClient.segment(sku))"
+        let path = "/v1/stock/\(percentEncoded(sku))"
         guard invocation.path.last == "receive" else {
             return show(try client.send(.get, path).json, invocation)
         }

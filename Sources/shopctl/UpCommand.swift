@@ -13,7 +13,9 @@ enum UpCommand {
             .value("address", "ADDRESS", "the address to listen on", default: "127.0.0.1"),
             .value("pay-within", "SECONDS", "how long a customer has to pay", default: "120"),
             .value(
-                "hold-for", "SECONDS", "how long stock is held for an order that is not packed",
+                "hold-for", "SECONDS",
+                "how long stock is held for an order that is not packed; a minute longer than "
+                    + "--pay-within at least, or what is paid late is undone",
                 default: "86400"),
             .value(
                 "in-transit", "SECONDS", "how long the built-in carrier has a parcel on the way",
@@ -35,13 +37,19 @@ enum UpCommand {
         var settings = Shop.Settings(data: try invocation.text("data"))
         settings.port = UInt16(try invocation.integer("port", in: 0...65535))
         settings.address = try invocation.text("address")
-        settings.payWithin = try invocation.seconds("pay-within", from: 1)
+        let payWithin = try invocation.seconds("pay-within", from: 1)
+        settings.payWithin = payWithin
         settings.holdFor = try invocation.seconds("hold-for", from: 1)
         settings.inTransit = try invocation.seconds("in-transit", from: 0)
         settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
+        if settings.holdFor < payWithin + .seconds(60) {
+            Terminal.complain(
+                "stock is held for less than customers have to pay: what is paid late is undone; "
+                    + "give a --hold-for that is a minute longer than --pay-within")
+        }
         let shop = try Shop.start(settings)
         let url = "http://\(settings.address):\(shop.port)"
         if json {

@@ -70,11 +70,12 @@ import Testing
             orders.map { $0.lines.map(\.sku.value) } == [["b"], ["f"], ["a", "c", "g"], ["h"]])
     }
 
-    @Test func `a limit takes the first orders, whole, and the goods that they need`() throws {
+    @Test func `a limit takes the first orders, whole, and the goods of the whole file`() throws {
         let text = Self.file("1 a 1 1.00", "C9 a -1 1.00", "2 b 1 1.00", "3 c 1 1.00", "1 d 1 1.00")
         let plan = try Retail.plan(text, limit: 2)
         #expect(plan.orders == 2 && plan.leftOut == 1 && plan.lines == 3)
-        #expect(plan.units.keys.map(\.value).sorted() == ["a", "b", "d"])
+        #expect(plan.units.keys.map(\.value).sorted() == ["a", "b", "c", "d"])
+        #expect(plan.units == (try Retail.plan(text)).units)
         let orders = try Retail.orders(text, limit: 2)
         #expect(orders.map(\.reference) == ["2", "1"])
         #expect(try Retail.orders(text, limit: 9).count == 3)
@@ -97,6 +98,16 @@ import Testing
         let rows = (0...1000).map { "\($0),1,a,X,1000000,2011-01-31 10:00:00,1,,France\n" }
         let units = try error("\(Retail.header)\n\(rows.joined())")
         #expect(units.reason.contains("1001000000 pieces of a"), "\(units)")
+    }
+
+    @Test func `a file of too many invoices is refused at the first that is too many`() throws {
+        #expect(ImportPlan.maximumInvoices == 5_000_000)
+        let text = Self.file("1 a 1 1.00", "2 a 1 1.00", "1 b 1 1.00", "3 a 1 1.00")
+        var plan = ImportPlan(maximumInvoices: 2)
+        let error = try #require(throws: ImportError.self) {
+            for line in try Retail.lines(text) { try plan.add(line) }
+        }
+        #expect(error.line == 5 && error.reason.contains("more than 2 invoices"), "\(error)")
     }
 
     @Test func `a file that changed between its two readings is found out`() throws {

@@ -1,5 +1,6 @@
 import EventSourcing
 import Foundation
+import Glibc
 import Testing
 
 /// What `replay --verify` finds when somebody has changed the files.
@@ -108,6 +109,29 @@ import Testing
             let parsed = try JSON(parsing: Array(json.output.utf8))
             #expect(parsed["verified"] == .bool(false))
             #expect((parsed["findings"]?.array ?? []).isEmpty == false)
+        }
+    }
+
+    @Test func `what a dead audit has left is removed by the next, and by a start`() throws {
+        let shop = try RunningShop.fresh()
+        try shop.stop()
+        let data = shop.folder.data
+        func names() throws -> Set<String> {
+            let names = try FileManager.default.contentsOfDirectory(atPath: data)
+            return Set(names.filter { $0.hasPrefix("verify-") })
+        }
+        // The first is beyond all processes' numbers; the second is at work.
+        let dead = ["", "-wal", "-shm", "-journal"].map { "verify-99999999.db\($0)" }
+        let kept: Set = ["verify-\(getpid()).db", "verify-1.txt", "verify-.db", "verify-me"]
+        for name in kept { try Data().write(to: URL(fileURLWithPath: "\(data)/\(name)")) }
+        for isStart in [false, true] {
+            for name in dead { try Data().write(to: URL(fileURLWithPath: "\(data)/\(name)")) }
+            if isStart {
+                try RunningShop(shop.folder).stop()
+            } else {
+                #expect(try Shopctl.verify(shop.folder).code == 0)
+            }
+            #expect(try names() == kept)
         }
     }
 

@@ -85,6 +85,8 @@ import Testing
             "events", "--json", "--service", "payments", "--data", folder.data)
         let written = try String(contentsOfFile: file, encoding: .utf8)
         #expect(written == listed.output)
+        let attributes = try FileManager.default.attributesOfItem(atPath: file)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
         try "mine".write(toFile: file, atomically: true, encoding: .utf8)
         let refused = try run()
         #expect(refused.code == 1 && refused.error.contains("--force"), "\(refused)")

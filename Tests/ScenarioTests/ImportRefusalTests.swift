@@ -107,6 +107,47 @@ import Testing
         #expect(keys.suffix(2) == ["import/1", "import/1"], "\(keys)")
     }
 
+    @Test func `a sum of all orders that does not fit is said to be so`() throws {
+        let folder = try Folder()
+        let path = "\(folder.path)/dear.csv"
+        let rows = Self.row.replacing("1.00", with: "92233720368547758.07")
+        try "\(Self.header)\(rows)2\(rows.dropFirst())"
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        let shop = try HTTPServer.start { request, responder in
+            let body = "{\"id\":\"o-1\",\"status\":\"\(Self.status(request))\"}"
+            responder.respond(.text(request.method == .post ? 201 : 200, body))
+        }
+        defer { shop.stop() }
+        let command = [
+            Shopctl.path, "import", "online-retail", path, "--url",
+            "http://127.0.0.1:\(shop.port)",
+        ]
+        let done = try Shopctl.run(command)
+        #expect(done.code == 0 && done.output.contains("2 placed"), "\(done)")
+        #expect(done.output.contains("does not fit into 64 bits"), "\(done)")
+        let json = try Shopctl.run(command + ["--json"])
+        #expect(json.output.contains("\"amount\":null"), "\(json)")
+    }
+
+    @Test func `a shop that is busy for longer than anybody waits is told at once`() throws {
+        let folder = try Folder()
+        let path = "\(folder.path)/one.csv"
+        try "\(Self.header)\(Self.row)".write(toFile: path, atomically: true, encoding: .utf8)
+        let busy = try HTTPServer.start { request, responder in
+            guard request.method == .post else {
+                return responder.respond(.text(200, "{\"status\":\"alive\"}"))
+            }
+            var answer = HTTPResponse.text(503, "{}")
+            answer.headers["Retry-After"] = "3600"
+            responder.respond(answer)
+        }
+        defer { busy.stop() }
+        let done = try Shopctl.run(
+            "import", "online-retail", path, "--url", "http://127.0.0.1:\(busy.port)")
+        #expect(done.code == 1 && done.error.contains("answers 503; tried for "), "\(done)")
+        #expect(!done.error.contains("tried for 60 s"), "\(done)")
+    }
+
     /// Alive, and each order completed.
     private static func status(_ request: HTTPRequest) -> String {
         request.target == "/livez" ? "alive" : "completed"

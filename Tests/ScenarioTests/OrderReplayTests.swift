@@ -53,6 +53,34 @@ import Testing
         #expect(steps.first?["state"]?["phase"]?.string == "placed")
     }
 
+    @Test func `at one time, a log's events keep their order, whatever another's led to`() throws {
+        let (shop, id) = try completed()
+        try shop.stop()
+        // All at once. The order's first event waits for another log's; the checkout's, which is
+        // later in the same log, does not.
+        for service in EventListings.services {
+            let log = shop.folder.log(service)
+            _ = try sqlite(log, "DROP TRIGGER events_stay; UPDATE events SET recorded = 1")
+        }
+        let causes = [
+            ("orders", "json_set(metadata, '$.cause', 'payments/1/1')"),
+            ("payments", "json_remove(metadata, '$.cause')"),
+        ]
+        for (service, metadata) in causes {
+            _ = try sqlite(
+                shop.folder.log(service),
+                "UPDATE events SET metadata = \(metadata) WHERE position = 1")
+        }
+        let steps = try replay(id, in: shop.folder)["steps"]?.array ?? []
+        let ids = steps.compactMap { $0["id"]?.string }
+        #expect(ids.firstIndex(of: "payments/1/1") ?? .max < ids.firstIndex(of: "orders/1/1") ?? 0)
+        for service in EventListings.services {
+            let positions = ids.filter { $0.hasPrefix("\(service)/") }
+                .compactMap { $0.split(separator: "/").last.flatMap { Int($0) } }
+            #expect(!positions.isEmpty && positions == positions.sorted(), "\(ids)")
+        }
+    }
+
     @Test func `at an earlier time it stands as it stood then`() throws {
         let (shop, id) = try completed()
         let steps = try replay(id, in: shop.folder)["steps"]?.array ?? []

@@ -1,5 +1,7 @@
 import EventSourcing
 import Foundation
+import HTTP
+import Synchronization
 import Testing
 
 /// `shopctl order place --file`, and `order watch`.
@@ -81,13 +83,62 @@ import Testing
         #expect(watched.code == 0, "\(watched)")
         let lines = watched.output.split(separator: "\n")
         #expect(lines.last?.hasSuffix("\(id) is completed") == true, "\(watched)")
-        #expect(lines.count { $0.hasSuffix("notification.sent") } >= 4, "\(watched)")
+        let kinds = try sent(in: try shopctl(["order", "watch", id, "--json"], at: shop))
+        #expect(kinds.isSuperset(of: ["received", "confirmed", "shipped", "completed"]))
         let rejected = try shop.ended(OrderBody(token: "tok_declined"))["id"]
         let json = try shopctl(["order", "watch", rejected, "--json"], at: shop)
         let types = try json.output.split(separator: "\n")
             .map { try JSON(parsing: Array($0.utf8))["type"]?.string ?? "" }
         #expect(types.first == "order.placed" && types.contains("order.rejected"), "\(json)")
         #expect(types.contains("notification.skipped"), "\(json)")
+    }
+
+    /// The kinds of the mails that a watch has shown as sent.
+    private func sent(in watched: Finished) throws -> Set<String> {
+        guard watched.code == 0 else { throw Failure(watched.all) }
+        let events = try watched.output.split(separator: "\n")
+            .map { try JSON(parsing: Array($0.utf8)) }
+            .filter { $0["type"]?.string == "notification.sent" }
+        return Set(events.compactMap { $0["data"]?["kind"]?.string })
+    }
+
+    /// Answers with timelines, a longer one each time, the last one for ever.
+    private func timelines(_ timelines: [[String]]) throws -> HTTPServer {
+        let asked = Mutex(0)
+        return try HTTPServer.start { _, responder in
+            let turn = asked.withLock { asked in
+                defer { asked += 1 }
+                return min(asked, timelines.count - 1)
+            }
+            let events = timelines[turn].map { type -> String in
+                let parts = type.split(separator: " ")
+                let data = parts.count > 1 ? "{\"kind\":\"\(parts[1])\"}" : "{}"
+                return "{\"id\":\"\(type)\",\"type\":\"\(parts[0])\",\"data\":\(data)}"
+            }
+            let body = "{\"events\":[\(events.joined(separator: ","))]}"
+            responder.respond(.text(200, body))
+        }
+    }
+
+    @Test func `watching waits for what another log tells later, but not for the parcel's way`()
+        throws
+    {
+        func sent(_ kinds: String...) -> [String] { kinds.map { "notification.sent \($0)" } }
+        let ended =
+            ["order.placed", "order.confirmed", "order.completed"]
+            + sent("received", "confirmed", "completed")
+        let shipped = ended + ["delivery.handed-over"] + sent("shipped")
+        let delivered = shipped + ["delivery.delivered"]
+        for (shown, last) in [
+            ([ended, shipped], "shipped"),
+            ([ended, delivered, delivered + sent("delivered")], "delivered"),
+        ] {
+            let shop = try timelines(shown)
+            defer { shop.stop() }
+            let watched = try Shopctl.run(
+                "order", "watch", "o-1", "--json", "--url", "http://127.0.0.1:\(shop.port)")
+            #expect(try self.sent(in: watched).contains(last), "\(watched)")
+        }
     }
 
     @Test func `watching gives up in time, and asks for an order that is there`() throws {

@@ -143,6 +143,8 @@ import Testing
         let list = try Shopctl.run([Shopctl.path, "projections", "list"] + url)
         #expect(list.code == 0 && list.output.contains("orders  version"), "\(list)")
         #expect(list.output.contains("  live, "), "\(list)")
+        let headings = list.output.split(separator: "\n").map { $0.split(separator: " ") }
+        #expect(headings.contains(["SOURCE", "EPOCH", "POSITION", "BEHIND"]), "\(list)")
         for log in ["orders", "payments", "deliveries", "notifications"] {
             #expect(list.output.contains("\(log)/facts"), "\(list)")
         }

@@ -106,6 +106,20 @@ import Testing
         #expect(try json(report + ["sku"], at: shop) == shop.get(path).json)
     }
 
+    @Test func `a total that does not fit is said to be so`() throws {
+        let row = "\"currency\":\"GBP\",\"orders\":1,\"total\":{\"minor\":\(Int64.max)}"
+        let rows = ["placed", "completed"].map { "{\"status\":\"\($0)\",\(row)}" }
+        let shop = try HTTPServer.start { _, responder in
+            responder.respond(.text(200, "{\"rows\":[\(rows.joined(separator: ","))]}"))
+        }
+        defer { shop.stop() }
+        let report = try Shopctl.run("report", "orders", "--url", "http://127.0.0.1:\(shop.port)")
+        #expect(report.code == 0, "\(report)")
+        let total = report.output.split(separator: "\n").last ?? ""
+        #expect(total.hasSuffix("does not fit into 64 bits GBP"), "\(report)")
+        #expect(total.split(separator: " ").prefix(2) == ["total", "2"], "\(report)")
+    }
+
     @Test func `orders are reported by status, with totals`() throws {
         let (shop, _) = try sold()
         let report = try shopctl(["report", "orders", "--by", "status"], at: shop)

@@ -1,6 +1,7 @@
 import EventSourcing
 import Foundation
 import Glibc
+import Host
 import Testing
 
 /// Where a shop cannot start, and what it says then.
@@ -29,6 +30,44 @@ import Testing
         #expect(try shop.ended()["status"] == "completed")
         try shop.stop()
         try RunningShop(shop.folder).stop()
+    }
+
+    @Test func `a look at the lock does not keep a shop from its folder`() throws {
+        let folder = try Folder()
+        // As doctor does it.
+        func look() throws -> Int32 {
+            let descriptor = open("\(folder.data)/lock", O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0, flock(descriptor, LOCK_SH | LOCK_NB) == 0 else {
+                throw Failure("the lock is not free")
+            }
+            return descriptor
+        }
+        _ = try DataFolder(path: folder.data)
+        let looking = try look()
+        var pauses = 0
+        _ = try DataFolder(path: folder.data) {
+            pauses += 1
+            if pauses == 3 { close(looking) }
+        }
+        #expect(pauses == 3)
+        let staying = try look()
+        defer { close(staying) }
+        pauses = 0
+        #expect(throws: DataFolder.Failure.self) {
+            try DataFolder(path: folder.data) { pauses += 1 }
+        }
+        #expect(pauses == DataFolder.attempts - 1)
+    }
+
+    @Test func `stock that is held for less than customers have to pay is warned of`() throws {
+        func warns(_ options: String...) throws -> Bool {
+            let shop = try RunningShop(try Folder(), options: options)
+            try shop.stop()
+            return shop.notices.contains("stock is held for less than customers have to pay")
+        }
+        #expect(try warns("--hold-for", "179"))
+        #expect(try !warns("--hold-for", "180"))
+        #expect(try !warns("--pay-within", "2"))
     }
 
     @Test func `a port that is taken is named`() throws {

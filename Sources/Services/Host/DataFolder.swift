@@ -22,8 +22,14 @@ package final class DataFolder: Sendable {
     package let path: String
     private let descriptor: Int32
 
+    /// How often a lock that is held is asked for, 50 ms apart: about a second in all. A doctor
+    /// holds it for a moment to look, and is no running shop.
+    package static let attempts = 20
+
     /// Makes the folder where there is none, and takes its lock.
-    package init(path: String) throws(Failure) {
+    ///
+    /// - Parameter pause: waits between two attempts.
+    package init(path: String, pause: () -> Void = { usleep(50_000) }) throws(Failure) {
         self.path = path
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue
@@ -39,7 +45,7 @@ package final class DataFolder: Sendable {
         } catch { throw .unusable(path, error.localizedDescription) }
         descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard Self.isLocked(descriptor, pause) else {
             let owner = (try? String(contentsOfFile: "\(path)/lock", encoding: .utf8)) ?? "unknown"
             close(descriptor)
             throw .inUse(path, by: owner.isEmpty ? "unknown" : owner)
@@ -47,6 +53,15 @@ package final class DataFolder: Sendable {
         ftruncate(descriptor, 0)
         let process = "\(getpid())"
         _ = process.withCString { write(descriptor, $0, process.utf8.count) }
+        Self.removeScratch(in: path)
+    }
+
+    private static func isLocked(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
+        for attempt in 1...attempts {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            if attempt < attempts { pause() }
+        }
+        return false
     }
 
     deinit { close(descriptor) }
@@ -62,6 +77,29 @@ package final class DataFolder: Sendable {
     static func readStore(in path: String) -> String {
         ReadFiles(firstReadStore(in: path)).current
     }
+
+    /// Where a process builds a read store to compare with.
+    package static func scratch(of process: Int32, in path: String) -> String {
+        "\(path)/\(scratchPrefix)\(process).db"
+    }
+
+    private static let scratchPrefix = "verify-"
+
+    /// Removes what processes that are gone, and this one, have left of their scratch: an
+    /// interrupted audit does not come to its end.
+    package static func removeScratch(in path: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            guard name.hasPrefix(scratchPrefix) else { continue }
+            let parts = name.dropFirst(scratchPrefix.count)
+                .split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let process = Int32(parts[0]), process > 0,
+                ["db", "db-wal", "db-shm", "db-journal"].contains(parts[1])
+            else { continue }
+            let isGone = kill(process, 0) != 0 && errno == ESRCH
+            if isGone || process == getpid() { unlink("\(path)/\(name)") }
+        }
+    }
+
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
     package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
 }

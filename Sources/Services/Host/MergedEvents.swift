@@ -1,8 +1,8 @@
 import EventSourcing
 import EventStore
 
-/// Several services' events in one order: by recorded time; at the same time a cause before its
-/// effect, then by the services' order, then by position. A page of each is in memory.
+/// Several services' events in one order: by recorded time; at the same time those of one log by
+/// position, a cause before its effect, then by the services' order. A page of each is in memory.
 struct MergedEvents {
     /// Reads the events of one service after a place in it, at most so many; none where there are
     /// no more for now.
@@ -42,7 +42,7 @@ struct MergedEvents {
         let due = sources.indices.filter { sources[$0].waiting.first?.recordedAt == time }
             .sorted { place($0) < place($1) }
         // Causes never run in a circle; where a damaged file says so, the order of logs decides.
-        let chosen = due.first { !isCauseWaiting($0) } ?? due.first
+        let chosen = due.first { !isEarlierWaiting($0) && !isCauseWaiting($0) } ?? due.first
         return chosen.flatMap { sources[$0].waiting.popFirst() }
     }
 
@@ -72,7 +72,18 @@ struct MergedEvents {
         return (rank, sources[index].waiting.first?.position.value ?? 0)
     }
 
-    /// Whether the event that led to this source's next one is still to come from another.
+    /// Whether an earlier event of the same log and time is still to come from another source.
+    private func isEarlierWaiting(_ index: Int) -> Bool {
+        guard let record = sources[index].waiting.first else { return false }
+        return sources.contains { source in
+            guard source.log == record.identity.log, let head = source.waiting.first else {
+                return false
+            }
+            return head.recordedAt == record.recordedAt && head.position < record.position
+        }
+    }
+
+    /// Whether the event that led to this source's next one is still to come from another log.
     private func isCauseWaiting(_ index: Int) -> Bool {
         guard let record = sources[index].waiting.first,
             let metadata = try? Metadata(JSON(parsing: record.metadata)),
