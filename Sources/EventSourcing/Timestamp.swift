@@ -122,7 +122,10 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
             era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
         guard Self.civil(days) == (year, month, day) else { return nil }
         let seconds = days * 86_400 + hour * 3600 + (minute - offset) * 60 + second
-        self.init(microseconds: seconds * 1_000_000 + fraction)
+        let microseconds = seconds * 1_000_000 + fraction
+        // What cannot be written again would come back as another time.
+        guard Self.writable.contains(microseconds) else { return nil }
+        self.init(microseconds: microseconds)
     }
 }
 

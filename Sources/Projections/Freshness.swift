@@ -33,7 +33,11 @@ package final class Freshness: Sendable {
 
     private let state = Mutex(State())
 
-    package init() {}
+    /// - Parameter logs: those that are projected here: a token that names others is foreign, also
+    ///   before the first was read.
+    package init(logs: [LogName] = []) {
+        state.withLock { state in for log in logs { state.marks[log] = Mark.none } }
+    }
 
     /// How far all logs are projected: a lower bound of what a read sees that begins after this.
     package var token: ConsistencyToken {

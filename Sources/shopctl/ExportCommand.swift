@@ -47,6 +47,12 @@ enum ExportCommand {
         _ invocation: Invocation, _ format: ExportFormat, _ output: FileOutput
     ) throws -> Int64 {
         let service = try invocation.service()
+        if let file = invocation.optionalText("output"),
+            DataFolder.holds(file, in: try invocation.text("data"))
+        {
+            throw invocation.invalid(
+                "--output", file, expected: "a path outside of the shop's folder")
+        }
         var listing = try EventListing(
             data: try invocation.text("data"),
             .services(service.map { [$0] } ?? EventListing.services))

@@ -21,14 +21,14 @@ enum OrderText {
         let shown = isGood ? Terminal.green(status) : Terminal.red(status)
         print(
             "order \(Terminal.bold(order["id"]?.string ?? ""))  \(shown)  \(money(order["total"]))")
-        if let reason = order["reason"]?.string { print("  \(reason)") }
+        if let reason = order["reason"]?.string { print("  \(Terminal.plain(reason))") }
         showLines(order["lines"]?.array ?? [])
         let facts = [
             ("customer", order["customer"]), ("reference", order["reference"]),
             ("shipping", order["shipping"]), ("tracking", order["delivery"]?["tracking"]),
         ]
         for (name, value) in facts {
-            if let text = value?.string { print("  \(name) \(text)") }
+            if let text = value?.string { print("  \(name) \(Terminal.plain(text))") }
         }
         for event in timeline { print("  \(entry(event))") }
     }

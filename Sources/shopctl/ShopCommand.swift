@@ -21,6 +21,10 @@ enum ShopCommand {
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
     static func run(_ invocation: Invocation) -> Int32 {
         do {
+            // What a shell makes of a variable that is not set is not the folder `/`.
+            if invocation.optionalText("data")?.isEmpty == true {
+                throw invocation.invalid("--data", "", expected: "a folder")
+            }
             switch invocation.path.dropFirst().first {
             case "up": try UpCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)

@@ -14,7 +14,7 @@ struct Table {
     init(_ columns: [Column]) { self.columns = columns }
 
     /// - Parameter row: a cell a column.
-    mutating func add(_ row: [String]) { rows.append(row) }
+    mutating func add(_ row: [String]) { rows.append(row.map(Terminal.plain)) }
 
     /// The lines, with the headings first; these are bold on a terminal.
     var lines: [String] {

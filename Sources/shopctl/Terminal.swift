@@ -19,6 +19,33 @@ enum Terminal {
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 
+    /// Writes out what was printed.
+    ///
+    /// - Returns: 1 where it could not be written, so that nobody takes half a text for a whole
+    ///   one; a reader that has gone away is no failure. Else `code`.
+    static func flush(_ code: Int32) -> Int32 {
+        errno = 0
+        guard fflush(nil) != 0, errno != EPIPE else { return code }
+        complain("what was to be printed could not be written: \(String(cString: strerror(errno)))")
+        return max(code, 1)
+    }
+
+    /// Text that came from elsewhere, fit for a terminal: what would steer it, or turn its
+    /// direction, is replaced.
+    static func plain(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isSteering) else { return text }
+        var plain = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { plain.append(isSteering(scalar) ? "\u{FFFD}" : scalar) }
+        return String(plain)
+    }
+
+    private static func isSteering(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F..<0xA0, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+
     static func endProgress() { progress("") }
 
     static func green(_ text: String) -> String { colour(text, "32") }

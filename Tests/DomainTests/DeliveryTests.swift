@@ -94,11 +94,6 @@ import Testing
         try end.when(.unpack(unpack)).then(.unpacked(unpack))
     }
 
-    @Test func `a carrier without answer is asked again`() throws {
-        let same = try handingOver.when(.carrierUnknown(reason: "silence")).thenNothing()
-        #expect(same.state.nextEffect == effect)
-    }
-
     @Test func `a repeated hand-over goes to the newest attempt`() throws {
         let again = ask("hand over", 2)
         try handingOver.when(.handOver(handOver)).thenNothing()
@@ -178,7 +173,6 @@ import Testing
         for delivery in [given(Delivery.self), packed, handedOver, recalled, unpacked] {
             try delivery.when(.carrierAccepted(tracking: "x")).thenNothing()
                 .when(.carrierRefused(reason: "x")).thenNothing()
-                .when(.carrierUnknown(reason: "x")).thenNothing()
         }
     }
 

@@ -143,7 +143,7 @@ private enum Commands {
         .carrierReported(.outForDelivery), .carrierReported(.delivered),
         .carrierReported(.lost(reason: "r")),
         .recall(undo("hand over")), .carrierAccepted(tracking: "t"),
-        .carrierRefused(reason: "r"), .carrierUnknown(reason: "r"),
+        .carrierRefused(reason: "r"),
     ]
     static let notifications: [Notification.Command] = [
         .orderPlaced(contact: nil), .orderPlaced(contact: "s"), .notify(.shipped),

@@ -31,6 +31,20 @@ import Testing
             .when(receive).then(.received(sample.a, quantity: 5, reference: "n-1"))
     }
 
+    @Test func `a SKU's receipts with a reference have a limit`() throws {
+        var full = Stock()
+        for number in 0..<Stock.maximumReferences {
+            full.evolve(.received(sample.a, quantity: 1, reference: "n-\(number)"))
+        }
+        try Given(state: full)
+            .when(.receive(sample.a, quantity: 1, reference: "new"))
+            .thenRejected(.tooManyReferences)
+        try Given(state: full)
+            .when(.receive(sample.a, quantity: 1, reference: "n-7")).thenNothing()
+            .when(.receive(sample.a, quantity: 1, reference: nil))
+            .then(.received(sample.a, quantity: 1, reference: nil))
+    }
+
     @Test func `a reservation expires while it is held, and only then`() throws {
         let held = Duration.seconds(60)
         let line = try sample.line(sample.a, 2)

@@ -23,6 +23,11 @@ import Testing
     }
 
     @Test func `a moment beyond the calendar is written as the nearest one`() {
+        // What could not be written again is not read.
+        #expect(Timestamp("0000-12-31T23:59:59Z") == nil)
+        #expect(Timestamp("0001-01-01T00:00:00+00:01") == nil)
+        #expect(Timestamp("9999-12-31T23:59:59-00:01") == nil)
+        #expect(Timestamp("0001-01-01T00:00:00Z") != nil)
         #expect(Timestamp(microseconds: .min).description == "0001-01-01T00:00:00.000000Z")
         #expect(Timestamp(microseconds: .max).description == "9999-12-31T23:59:59.999999Z")
     }

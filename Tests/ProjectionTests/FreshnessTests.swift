@@ -34,6 +34,13 @@ private func mark(_ epoch: Int64, _ position: Int64) -> Mark {
         #expect(!board.hasSeen(token) && !board.knows(token))
     }
 
+    @Test func `a token of a log that is read here is known before the first was read`() {
+        let board = Freshness(logs: [LogName("orders")])
+        let token = ConsistencyToken(identity("orders", 1, 5))
+        #expect(board.knows(token) && !board.hasSeen(token))
+        #expect(!board.knows(ConsistencyToken(identity("payments", 1, 1))))
+    }
+
     @Test func `a newer epoch has seen what an older one left out`() {
         let board = Freshness()
         board.show([LogName("orders"): mark(2, 3)], staleReason: nil)

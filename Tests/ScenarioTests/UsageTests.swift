@@ -59,6 +59,12 @@ import Testing
         (["report", "orders", "--by", "sku"], "--by must be"), (["export"], "which command"),
         (["export", "events", "--format", "xml"], "--format must be"),
         (["export", "events", "--force"], "--output"),
+        (["export", "events", "--data", "/tmp", "--output", "/tmp/x.csv"], "outside of the shop"),
+        (["up", "--data", ""], "--data"), (["up", "--data="], "--data"),
+        (
+            ["order", "place", "--line", "a:1:1", "--occurred-at", "0000-01-01T00:00:00Z"],
+            "RFC 3339"
+        ),
         (["doctor", "--port", "0"], "--port must be"),
         (["epoch", "open", "--service", "orders"], "--why"),
         (["import"], "which command"), (["import", "online-retail"], "file is missing"),

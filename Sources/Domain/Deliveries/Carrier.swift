@@ -30,14 +30,6 @@ public enum ParcelStage: Hashable, Sendable {
     case outForDelivery
     case delivered
     case lost(reason: String)
-
-    /// Whether nothing more will come.
-    public var isFinal: Bool {
-        switch self {
-        case .inTransit, .outForDelivery: false
-        case .delivered, .lost: true
-        }
-    }
 }
 
 public enum TrackingResult: Hashable, Sendable {

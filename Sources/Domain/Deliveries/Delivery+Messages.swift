@@ -12,7 +12,6 @@ extension Delivery {
         // What the carrier answered. An answer that nobody waits for any more is passed over.
         case carrierAccepted(tracking: String)
         case carrierRefused(reason: String)
-        case carrierUnknown(reason: String)
         /// Where the parcel is now. What is older than what is known already is passed over.
         case carrierReported(ParcelStage)
     }

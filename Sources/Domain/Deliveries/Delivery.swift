@@ -57,8 +57,6 @@ public struct Delivery: Decider, Hashable {
         case .recall(let step): recall(step)
         case .carrierAccepted(let tracking): accept(tracking)
         case .carrierRefused(let reason): refuse(reason)
-        // The call stays due, and is made again.
-        case .carrierUnknown: []
         case .carrierReported(let stage): report(stage)
         }
     }

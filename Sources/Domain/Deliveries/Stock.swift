@@ -11,6 +11,9 @@ public struct Stock: Decider, Hashable {
     public private(set) var sku: SKU?
     /// All that was ever received.
     public private(set) var received = 0
+    /// The receipts with a reference that one SKU may have.
+    public static let maximumReferences = 100_000
+
     /// What each receipt with a reference brought.
     private var references: [String: Int] = [:]
 
@@ -29,6 +32,7 @@ public struct Stock: Decider, Hashable {
     public enum Rejection: Error, Hashable, CustomStringConvertible {
         case quantity(Int)
         case tooMuch
+        case tooManyReferences
         /// The reference belongs to a receipt of so many pieces.
         case referenceTaken(quantity: Int)
         /// This stream is another SKU's.
@@ -39,6 +43,8 @@ public struct Stock: Decider, Hashable {
             case .quantity(let quantity): "quantity must be 1 to 1000000000, not \(quantity)"
             case .referenceTaken(let quantity):
                 "the reference belongs to a receipt of \(quantity) pieces of this SKU"
+            case .tooManyReferences:
+                "this SKU has \(Stock.maximumReferences) receipts with a reference; leave it out"
             case .tooMuch: "no more than \(Stock.maximum) pieces of one SKU can be received"
             case .otherSKU(let sku): "the stream is that of \(sku)"
             }
@@ -53,6 +59,9 @@ public struct Stock: Decider, Hashable {
             if let reference, let known = references[reference] {
                 guard known == quantity else { throw .referenceTaken(quantity: known) }
                 return []
+            }
+            guard reference == nil || references.count < Self.maximumReferences else {
+                throw .tooManyReferences
             }
             guard received.addingSaturating(quantity) <= Self.maximum else { throw .tooMuch }
             return [.received(sku, quantity: quantity, reference: reference)]

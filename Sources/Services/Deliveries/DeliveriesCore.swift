@@ -214,10 +214,13 @@ package final class DeliveriesCore: ServiceCore {
         for event in events {
             switch event {
             case .made:
+                // It fires when it comes due for the second time, since only the first shows that
+                // the orders service has heard of the reservation.
                 try transaction.set(
                     Timer(
-                        key: key, due: transaction.now + holdFor, source: "orders",
-                        request: transaction.head, within: holdFor, data: order.value))
+                        key: key, due: transaction.now + holdFor / 2, source: "orders",
+                        request: transaction.head, within: holdFor / 2,
+                        data: Hold(order: order, since: transaction.now).text))
             case .released: try transaction.removeTimer(key)
             case .refused, .expired, .answered: break
             }
@@ -248,9 +251,9 @@ package final class DeliveriesCore: ServiceCore {
     }
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
-        guard let order = OrderID(timer.data) else { return }
-        transaction.metadata = Metadata(correlation: order.value, actor: "timer")
-        try decide(.expire(held: timer.within), order, in: transaction)
+        guard let hold = Hold(timer.data) else { return }
+        transaction.metadata = Metadata(correlation: hold.order.value, actor: "timer")
+        try decide(.expire(held: transaction.now - hold.since), hold.order, in: transaction)
     }
 
     package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)
@@ -264,10 +267,40 @@ package final class DeliveriesCore: ServiceCore {
             let (command, pause) = CarrierCalls.command(text)
         else { return try transaction.finish(effect) }
         if let pause {
-            try transaction.postpone(effect, until: transaction.now + pause)
+            try transaction.postpone(effect, until: transaction.now + max(pause, retryPause))
         } else {
             try transaction.finish(effect)
         }
         try decide(command, order, in: transaction)
+    }
+}
+
+/// What a reservation's timer says when it fires.
+private struct Hold {
+    let order: OrderID
+    /// When the reservation was made.
+    let since: Timestamp
+
+    init(order: OrderID, since: Timestamp) {
+        self.order = order
+        self.since = since
+    }
+
+    var text: String {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("order", order.value)
+            json.member("since", since.microseconds)
+        }
+        return json.text
+    }
+
+    /// Nil for text that is none of ours.
+    init?(_ text: String) {
+        guard let json = try? JSONObject(try JSON(parsing: text)),
+            let order = (try? json.string("order")).flatMap(OrderID.init),
+            let since = try? json.integer("since")
+        else { return nil }
+        self.init(order: order, since: Timestamp(microseconds: since))
     }
 }

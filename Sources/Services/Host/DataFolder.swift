@@ -102,4 +102,12 @@ package final class DataFolder: Sendable {
 
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
     package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
+
+    /// Whether a file of that name, there or not, lies in the shop's folder.
+    package static func holds(_ file: String, in path: String) -> Bool {
+        let folder = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        let parent = URL(fileURLWithPath: file).deletingLastPathComponent()
+            .resolvingSymlinksInPath().path
+        return parent == folder || parent.hasPrefix(folder + "/")
+    }
 }

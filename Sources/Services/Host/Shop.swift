@@ -47,7 +47,7 @@ package final class Shop: Sendable {
     let deliveries: ServiceRunner<DeliveriesCore>
     let notifications: ServiceRunner<NotificationsCore>
     private let store: ReadStore
-    private let freshness = Freshness()
+    private let freshness = Freshness(logs: Wiring.logs)
     private let projections: ProjectionRunner
     private let sidework = Sidework("gateway-files")
     /// Of its own, so that slow reports do not hide how the shop does.

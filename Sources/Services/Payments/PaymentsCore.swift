@@ -113,7 +113,7 @@ package final class PaymentsCore: ServiceCore {
             // Who waits for the customer has yet to say what is to be voided; who is silent is
             // voided to be sure.
             if case .authorizationUnknown = command {
-                deadline = transaction.now
+                deadline = effect.due
                 pause = retryPause
             }
         default: break
@@ -121,7 +121,7 @@ package final class PaymentsCore: ServiceCore {
         guard let deadline else {
             return try transaction.postpone(effect, until: transaction.now + pause)
         }
-        if transaction.now >= deadline, effect.attempts + 1 >= Self.leastAttempts {
+        if effect.due >= deadline, effect.attempts + 1 >= Self.leastAttempts {
             try transaction.finish(effect)
             return try decide(command, for: order, in: transaction)
         }

@@ -240,8 +240,10 @@ package final class Simulation {
             for process in shop.processes {
                 for _ in 0..<6 { hasWorked = try process.step(&random) || hasWorked }
             }
-            shop.runtime.advance(by: .milliseconds(hasWorked ? 20 : 1500))
-            guard round.isMultiple(of: 25) else { continue }
+            // What still waits then, waits for minutes: a customer, or a parcel.
+            let pause = min(1500 * (1 + round / 16), 10_000)
+            shop.runtime.advance(by: .milliseconds(hasWorked ? 20 : pause))
+            guard round.isMultiple(of: 8) else { continue }
             quiet = try isQuiet() ? quiet + 1 : 0
             if quiet == 3 { return }
         }
