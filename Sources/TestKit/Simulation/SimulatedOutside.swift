@@ -24,7 +24,7 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
 
     package init(runtime: any Runtime) {
         carrier = BuiltInCarrier(
-            times: .init(inTransit: .seconds(20), outForDelivery: .seconds(5)), runtime: runtime)
+            times: .init(inTransit: .seconds(10), outForDelivery: .seconds(3)), runtime: runtime)
     }
 
     package var books: Books { state.withLock { $0 } }

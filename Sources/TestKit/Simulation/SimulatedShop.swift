@@ -30,7 +30,7 @@ package final class SimulatedShop {
         let ordersPath = "\(folder)/orders.db"
         orders = SimulatedService(
             path: ordersPath, broker: broker, handler: NoCalls(), runtime: runtime,
-            makeCore: { OrdersCore(runtime: runtime) })
+            makeCore: { OrdersCore(runtime: runtime, payWithin: .seconds(20)) })
         payments = SimulatedService(
             path: "\(folder)/payments.db", broker: broker,
             handler: PaymentCalls(provider: outside), runtime: runtime,
