@@ -8,7 +8,7 @@ import Testing
     /// `KASSA_SEEDS` says how many seeds are run; more take longer, and find more.
     static let batches: Int = {
         let asked = ProcessInfo.processInfo.environment["KASSA_SEEDS"].flatMap { Int($0) }
-        return max(1, (asked ?? 400) / seedsPerBatch)
+        return max(1, (asked ?? 500) / seedsPerBatch)
     }()
 
     @Test(arguments: 0..<batches)
