@@ -12,7 +12,7 @@ package struct StoredRecord: Hashable, Sendable {
     /// One JSON object; see `Metadata`.
     package let metadata: [UInt8]
     /// The hash over all of the above.
-    package let leaf: Digest
+    package internal(set) var leaf: Digest
 
     package init(
         identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
