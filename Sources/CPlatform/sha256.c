@@ -86,7 +86,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_accelerated(
                 *now = _mm_add_epi32(_mm_sha256msg1_epu32(*now, after), sevenAgo);
                 *now = _mm_sha256msg2_epu32(*now, before);
             }
-            __m128i t = _mm_add_epi32(*now, _mm_load_si128((const __m128i *)(kassa_sha256_k + 4 * i)));
+            __m128i t = _mm_load_si128((const __m128i *)(kassa_sha256_k + 4 * i));
+            t = _mm_add_epi32(t, *now);
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, t);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(t, 0x0E));
         }
@@ -166,7 +167,8 @@ typedef struct {
     size_t used;  // bytes of `block`, always below 64
 } hasher;
 
-static void update(hasher *h, kassa_sha256_compress *compress, const uint8_t *bytes, size_t length) {
+static void update(
+    hasher *h, kassa_sha256_compress *compress, const uint8_t *bytes, size_t length) {
     if (length == 0) return;
     if (h->used > 0) {
         size_t taken = 64 - h->used < length ? 64 - h->used : length;
