@@ -316,8 +316,8 @@ package final class Engine<Core: ServiceCore> {
         log.notBefore(now)
         board.show(
             LogStatus(
-                epoch: log.epoch, head: log.head, leaf: log.headLeaf, treeSize: log.tree.size,
-                treeRoot: log.tree.root, asOf: max(now, log.lastRecorded), upSince: upSince,
+                epoch: log.epoch, head: log.head, leaf: log.headLeaf, tree: log.tree,
+                asOf: max(now, log.lastRecorded), upSince: upSince,
                 read: checkpoints.mapValues(\.position),
                 readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason),
             appended: appended)

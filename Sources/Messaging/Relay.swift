@@ -184,7 +184,7 @@ package final class Relay {
             Watermark(
                 log: log, channel: channel, epoch: status.epoch, through: status.head,
                 leaf: status.leaf, last: newest ?? resumedAt(channel), asOf: status.asOf,
-                upSince: status.upSince, treeSize: status.treeSize, treeRoot: status.treeRoot,
+                upSince: status.upSince, treeSize: status.tree.size, treeRoot: status.tree.root,
                 read: status.read))
     }
 
