@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 import SQLite
 
@@ -51,12 +52,15 @@ package final class Aggregates<D: Decider> {
     package func decide(_ command: D.Command, for id: String, in transaction: Transaction)
         throws(StoreError) -> Result<[D.Event], D.Rejection>
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
+        defer { kassa_stage_leave(stage) }
         var entry = try load(id, in: transaction.queries)
         let events: [D.Event]
         do throws(D.Rejection) {
             events = try entry.state.decide(command)
         } catch { return .failure(error) }
         guard !events.isEmpty else { return .success([]) }
+        let decides = kassa_stage_enter(KASSA_STAGE_ENCODE)
         var metadata = JSONWriter(reserving: 160)
         transaction.metadata.encode(to: &metadata)
         var stored: [NewEvent] = []
@@ -66,6 +70,7 @@ package final class Aggregates<D: Decider> {
             event.encode(to: &data)
             stored.append(NewEvent(type: event.type, data: data.bytes, metadata: metadata.bytes))
         }
+        kassa_stage_leave(decides)
         do throws(StoreError) {
             try transaction.append(
                 stored, to: StreamID(category, id), expecting: .exactly(entry.version))

@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 import SQLite
 
@@ -48,6 +49,8 @@ package final class Transaction {
     /// Writes within the transaction; what fails here and is not taken back by `attempt` keeps it
     /// from being committed.
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
         do throws(SQLiteError) {
             // On a full disk SQLite rolls back by itself; a write after that would be a commit of
@@ -88,6 +91,8 @@ package final class Transaction {
     package func append(
         _ events: [NewEvent], to stream: StreamID, expecting expected: ExpectedVersion
     ) throws(StoreError) -> [StoredRecord] {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         let name = ExactText(stream.description)
         let known = try entry(name)
         let before = known?.version ?? .none

@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 
@@ -152,6 +153,8 @@ package final class Engine<Core: ServiceCore> {
         do throws(StoreError) {
             var appended: [StoredRecord] = []
             let outputs = try log.commit(at: now) { (transaction) throws(StoreError) in
+                let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
+                defer { kassa_stage_leave(stage) }
                 var outputs: [EngineOutput<Core.Answer>] = []
                 for input in inputs { outputs.append(try take(input, in: transaction)) }
                 try fireTimers(in: transaction)

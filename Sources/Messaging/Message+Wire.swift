@@ -1,3 +1,4 @@
+import CPlatform
 import EventSourcing
 import EventStore
 
@@ -15,6 +16,8 @@ extension Bulletin {
     ///
     /// - Throws: `MalformedMessage` for every other one; never traps, whatever the bytes.
     package init(_ carried: BrokerMessage) throws(MalformedMessage) {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         let headers = try HeaderBlock(carried.headers)
         if headers["kassa-kind"] == "watermark" {
             self = .watermark(try Watermark(headers, payload: carried.payload))
