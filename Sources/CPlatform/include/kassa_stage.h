@@ -35,9 +35,11 @@ static inline kassa_stage kassa_stage_enter(kassa_stage stage) {
 
 static inline void kassa_stage_leave(kassa_stage before) { kassa_stage_current = before; }
 
-/* Takes SIGPROF, and counts the running thread's stage about once a millisecond of the process's
-   processor time, or a tick of the kernel where that is longer. Counts go on from where an earlier
-   run ended. Returns 0 or a negative errno. */
+/* Counts the running threads' stages, about once a millisecond of each thread's own running time:
+   by the kernel's performance events, whose signal is SIGTRAP, and returns 1. Where the system
+   does not allow these, by SIGPROF at the kernel's ticks, and returns 0: that sees too little of
+   threads that wake up often and run shortly. Returns a negative errno where neither works. Counts
+   go on from where an earlier run ended. One run at a time. */
 int kassa_sampler_start(void);
 
 /* Stops; a signal that is on its way is still counted. */
