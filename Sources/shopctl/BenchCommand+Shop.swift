@@ -43,11 +43,16 @@ extension BenchCommand {
         settings.lines = try lines(invocation)
         settings.halfSeconds = try invocation.integer("half", in: 1...86_400)
         if invocation.optionalText("url") != nil {
-            let place = try invocation.gateway()
-            settings.place = .init(host: place.host, port: place.port)
+            let (host, port) = try invocation.gateway()
+            return { [settings] in
+                let running = ShopBench.Target.running(host: host, port: port)
+                return (try ShopBench.run(settings, running, progress: Terminal.progress), [])
+            }
         }
         return { [settings] in
-            (try ShopBench.run(settings, data: $0, progress: Terminal.progress), [])
+            try inFolder(invocation) { data in
+                (try ShopBench.run(settings, .fresh(data), progress: Terminal.progress), [])
+            }
         }
     }
 
@@ -58,13 +63,17 @@ extension BenchCommand {
         settings.clients = try clients(invocation)
         settings.lines = try lines(invocation)
         let isText = !invocation.flag("json")
-        return { [settings] data in
-            if isText { print(line(SoakBench.Sample.titles)) }
-            return try SoakBench.run(settings, data: data, progress: Terminal.progress) { sample in
-                guard isText else { return Terminal.progress(line(sample.texts)) }
-                Terminal.endProgress()
-                print(line(sample.texts))
-                fflush(nil)
+        func show(_ sample: SoakBench.Sample) {
+            guard isText else { return Terminal.progress(line(sample.texts)) }
+            Terminal.endProgress()
+            print(line(sample.texts))
+            fflush(nil)
+        }
+        return { [settings] in
+            try inFolder(invocation) { data in
+                if isText { print(line(SoakBench.Sample.titles)) }
+                return try SoakBench.run(
+                    settings, data: data, progress: Terminal.progress, show: show)
             }
         }
     }

@@ -27,9 +27,9 @@ enum BenchCommand {
         }
     }
 
-    /// Measures, with files at a path where there is nothing yet, and returns the figures and what
-    /// makes them a failure; nothing where they are none.
-    typealias Run = (_ data: String) throws -> (BenchReport, [String])
+    /// Measures, and returns the figures and what makes them a failure; nothing where they are
+    /// none.
+    typealias Run = () throws -> (BenchReport, [String])
 
     static let command = Command(
         "bench", "measure what this build does on this machine",
@@ -45,9 +45,7 @@ enum BenchCommand {
     static func run(_ invocation: Invocation) throws -> Int32 {
         let kind = Kind(rawValue: invocation.path.last ?? "") ?? .shop
         let run = try kind.plan(invocation)
-        let folder = try BenchFolder(try invocation.text("data"))
-        defer { folder.remove() }
-        let (report, failures) = try run(folder.path)
+        let (report, failures) = try run()
         Terminal.endProgress()
         if invocation.flag("json") {
             print(report.json(kind: kind.rawValue))
@@ -58,6 +56,15 @@ enum BenchCommand {
         return failures.isEmpty ? 0 : 1
     }
 
+    /// Gives `body` a path for files, where there is nothing yet, and removes them afterwards.
+    static func inFolder<Result>(
+        _ invocation: Invocation, _ body: (_ data: String) throws -> Result
+    ) throws -> Result {
+        let folder = try BenchFolder(try invocation.text("data"))
+        defer { folder.remove() }
+        return try body(folder.path)
+    }
+
     private static let store = Command(
         "store", "events a second that one writer appends in batches",
         options: [.value("events", "COUNT", "how many", default: "400000")],
@@ -65,7 +72,11 @@ enum BenchCommand {
 
     private static func planStore(_ invocation: Invocation) throws -> Run {
         let events = try invocation.integer("events", in: 1000...100_000_000)
-        return { (try StoreBench.run(data: $0, events: events, progress: Terminal.progress), []) }
+        return {
+            try inFolder(invocation) { data in
+                (try StoreBench.run(data: data, events: events, progress: Terminal.progress), [])
+            }
+        }
     }
 
     private static func show(_ report: BenchReport) {

@@ -8,18 +8,7 @@ import Messaging
 
 /// The shop that is driven: one that was started for it in this process, or one that runs
 /// elsewhere.
-package final class BenchedShop {
-    /// Where a shop runs already.
-    package struct Place: Sendable {
-        package let host: String
-        package let port: UInt16
-
-        package init(host: String, port: UInt16) {
-            self.host = host
-            self.port = port
-        }
-    }
-
+final class BenchedShop {
     enum Failure: Error, CustomStringConvertible {
         case refused(String)
         case standsStill(open: Int, seconds: Int)
@@ -45,7 +34,8 @@ package final class BenchedShop {
 
     private static let patience = 120
 
-    let place: Place
+    private let host: String
+    private let port: UInt16
     /// The folder of the one in this process.
     let data: String?
     private let shop: Shop?
@@ -62,32 +52,34 @@ package final class BenchedShop {
         settings.keepsMails = keepsMails
         let shop = try Shop.start(settings)
         (self.shop, self.data) = (shop, data)
-        place = Place(host: "127.0.0.1", port: shop.port)
-        client = Self.client(place)
+        (host, port) = ("127.0.0.1", shop.port)
+        client = Self.client(host, port)
     }
 
     /// Takes one that runs.
     ///
     /// - Throws: where none answers.
-    init(at place: Place) throws {
+    init(host: String, port: UInt16) throws {
         (shop, data) = (nil, nil)
-        self.place = place
-        client = Self.client(place)
+        (self.host, self.port) = (host, port)
+        client = Self.client(host, port)
         _ = try standing()
     }
 
-    private static func client(_ place: Place) -> HTTPClient {
+    private static func client(_ host: String, _ port: UInt16) -> HTTPClient {
+        HTTPClient(host: host, port: port, options: options)
+    }
+
+    private static var options: HTTPClient.Options {
         var options = HTTPClient.Options()
         options.hint = "start the shop with shopctl up"
+        // A page of a thousand events.
         options.message.body = 64 * 1024 * 1024
-        return HTTPClient(host: place.host, port: place.port, options: options)
+        return options
     }
 
     func driver(connections: Int) throws(HTTPClientError) -> LoadDriver {
-        var options = HTTPClient.Options()
-        options.hint = "start the shop with shopctl up"
-        return try LoadDriver(
-            host: place.host, port: place.port, connections: connections, options: options)
+        try LoadDriver(host: host, port: port, connections: connections, options: Self.options)
     }
 
     /// Closes the one in this process.
@@ -122,7 +114,7 @@ package final class BenchedShop {
                 }
             }
             let head =
-                "POST /v1/orders HTTP/1.1\r\nHost: \(place.host)\r\n"
+                "POST /v1/orders HTTP/1.1\r\nHost: \(host)\r\n"
                 + "Content-Type: application/json\r\nContent-Length: \(json.bytes.count)\r\n\r\n"
             return Array(head.utf8) + json.bytes
         }
@@ -165,7 +157,7 @@ package final class BenchedShop {
             }
         }
         guard isShop else {
-            throw Failure.refused("what answers at \(place.host):\(place.port) is no shop")
+            throw Failure.refused("what answers at \(host):\(port) is no shop")
         }
         return standing
     }

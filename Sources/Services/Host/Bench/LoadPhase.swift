@@ -17,7 +17,7 @@ struct LoadPhase {
     private(set) var events: Int64 = 0
     /// Where the logs ended before, and when all were completed.
     private let before: BenchedShop.Standing
-    private let after: BenchedShop.Standing
+    private var after: BenchedShop.Standing
 
     var acceptedPerSecond: Double { Double(accepted) / max(placingSeconds, 1e-6) }
     var completedPerSecond: Double { Double(accepted) / max(seconds, 1e-6) }
@@ -29,6 +29,7 @@ struct LoadPhase {
         _ amount: LoadDriver.Amount, requests: [[UInt8]], progress: (String) -> Void
     ) throws {
         before = try shop.standing()
+        after = before
         let completed = try shop.completedOrders()
         let begin = Stopwatch.wall()
         progress("placing")

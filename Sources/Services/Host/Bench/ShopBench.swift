@@ -5,6 +5,15 @@ import HTTP
 /// Orders through the whole shop over HTTP: a burst as fast as it accepts them, then half of what
 /// it completed, each until every order is completed and the rows show it.
 package enum ShopBench {
+    /// Which shop is driven.
+    package enum Target: Sendable {
+        /// One that is started in this process, with its files at this path, where there is
+        /// nothing yet.
+        case fresh(String)
+        /// One that runs.
+        case running(host: String, port: UInt16)
+    }
+
     package struct Settings: Sendable {
         /// How much the burst is.
         package enum Burst: Sendable {
@@ -17,8 +26,6 @@ package enum ShopBench {
         package var lines = 3
         /// How long half of the load is held.
         package var halfSeconds = 5
-        /// Where a shop runs already; nil to start one in this process.
-        package var place: BenchedShop.Place?
 
         package init() {}
 
@@ -30,14 +37,16 @@ package enum ShopBench {
         }
     }
 
-    /// - Parameters:
-    ///   - data: where to put the files of a shop that is started; there is nothing there yet.
-    ///   - progress: told, now and then, what is done.
+    /// - Parameter progress: told, now and then, what is done.
     /// - Throws: where the shop does not start or cannot be reached, or orders are not completed.
-    package static func run(_ settings: Settings, data: String, progress: (String) -> Void) throws
-        -> BenchReport
+    package static func run(_ settings: Settings, _ target: Target, progress: (String) -> Void)
+        throws -> BenchReport
     {
-        let shop = try settings.place.map { try BenchedShop(at: $0) } ?? BenchedShop(data: data)
+        let shop =
+            switch target {
+            case .fresh(let data): try BenchedShop(data: data)
+            case .running(let host, let port): try BenchedShop(host: host, port: port)
+            }
         var isRunning = true
         defer { if isRunning { shop.stop() } }
         try shop.receiveGoods(lines: settings.lines)

@@ -55,6 +55,8 @@ package enum SoakBench {
     /// fill caches, a descriptor more or less is a connection.
     private static let memoryTolerance = (part: 0.10, bytes: 32.0 * 1_048_576)
     private static let descriptorTolerance = 8.0
+    /// Ten minutes' worth; what grows before that is no leak.
+    private static let leastSamples = 60
 
     private struct Load: Sendable {
         var accepted = 0
@@ -193,8 +195,10 @@ package enum SoakBench {
         _ = add("WAL", "MB") { ShopBench.mebibytes($0.wal) }
         _ = add("data", "MB") { ShopBench.mebibytes($0.data) }
         _ = add("placing, p99 of each interval", "ms") { $0.p99 }
-        if samples.count < 60 {
-            report.note("fewer than 60 samples: caches still fill, which says little of leaks")
+        if samples.count < leastSamples {
+            report.note(
+                "fewer than \(leastSamples) samples: caches still fill, and growth says nothing")
+            growth = []
         }
         return (report, growth)
     }
