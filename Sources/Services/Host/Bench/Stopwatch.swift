@@ -30,11 +30,13 @@ struct StageSampler {
 
     private let before: [UInt64]
     private let processor: Double
+    private let stage: kassa_stage
     /// Whether threads are sampled by their own time, not at the kernel's ticks.
     let isPrecise: Bool
 
-    /// Begins to sample.
+    /// Begins to sample; what the calling thread does until the end is the load generator's.
     init() {
+        stage = kassa_stage_enter(KASSA_STAGE_CLIENTS)
         before = Self.counts()
         processor = Stopwatch.processor()
         isPrecise = kassa_sampler_start() == 1
@@ -45,6 +47,7 @@ struct StageSampler {
     /// - Returns: seconds of processor time by stage, and how many samples they come from.
     func end() -> (stages: [(name: String, seconds: Double)], samples: Int) {
         kassa_sampler_stop()
+        kassa_stage_leave(stage)
         let spent = Stopwatch.processor() - processor
         let counts = zip(Self.counts(), before).map { $0 &- $1 }
         let samples = counts.reduce(0, +)
