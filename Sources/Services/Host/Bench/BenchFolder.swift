@@ -56,6 +56,13 @@ package final class BenchFolder {
     /// Removes the folder with all that is in it.
     package func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
+    /// What the file system that holds the path has left.
+    static func freeBytes(at path: String) -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return .max }
+        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+
     /// The bytes of the files of a folder, not of those below it, whose names end so.
     static func bytes(in folder: String, suffixes: [String] = [""]) -> Int64 {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []

@@ -57,6 +57,8 @@ package enum SoakBench {
     private static let descriptorTolerance = 8.0
     /// Ten minutes' worth; what grows before that is no leak.
     private static let leastSamples = 60
+    /// On disk, all logs and the rows together; three lines an order take somewhat less.
+    private static let bytesPerOrder = 22_000.0
 
     private struct Load: Sendable {
         var accepted = 0
@@ -89,6 +91,7 @@ package enum SoakBench {
                 ) { progress("burst: \($0)") }
                 return max(1, burst.completedPerSecond / 2)
             }()
+        try refuseWhereDiskIsShort(data, orders: rate * settings.seconds)
         try shop.waitUntilQuiet()
         driver = try shop.driver(connections: settings.clients)
         let completed = try shop.completedOrders()
@@ -101,6 +104,16 @@ package enum SoakBench {
         progress("waiting for the last orders")
         try shop.waitUntilCompleted(end.accepted, after: completed, progress: progress)
         return judge(samples, end, rate)
+    }
+
+    /// A disk that fills up at the end of an hour would tell of something else.
+    private static func refuseWhereDiskIsShort(_ data: String, orders: Double) throws {
+        let (needed, free) = (orders * bytesPerOrder, Double(BenchFolder.freeBytes(at: data)))
+        guard needed > free * 0.9 else { return }
+        func gigabytes(_ bytes: Double) -> String { String(format: "%.1f GB", bytes / 1e9) }
+        throw BenchedShop.Failure.refused(
+            "\(Int(orders)) orders take about \(gigabytes(needed)), and the disk under \(data) has "
+                + "\(gigabytes(free)) left; give a lower --rate, fewer --minutes or another --data")
     }
 
     /// The driver is made here and used by the one thread that is started.
