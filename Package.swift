@@ -46,7 +46,10 @@ let package = Package(
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
         target(
-            "Projections", uses: ["Domain", "EventStore", "Messaging", "SQLite", "EventSourcing"]),
+            "Projections",
+            uses: [
+                "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+            ]),
         target("HTTP", uses: ["CPlatform"]),
         service("Orders"),
         service("Payments"),
@@ -59,7 +62,7 @@ let package = Package(
             "Host", path: "Sources/Services/Host",
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
-                "EventStore", "EventSourcing", "Domain", "HTTP", "Projections",
+                "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
             ]),
         .executableTarget(
             name: "shopctl",

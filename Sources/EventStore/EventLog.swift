@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import SQLite
 
@@ -195,6 +196,8 @@ package final class EventLog {
 
     /// Runs `body` between BEGIN and COMMIT; what it throws rolls back.
     func transact<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        let stage = kassa_stage_enter(KASSA_STAGE_COMMIT)
+        defer { kassa_stage_leave(stage) }
         guard !isClosed else { throw .closed }
         try refuseNesting()
         let value: Value

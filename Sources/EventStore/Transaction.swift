@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 import SQLite
 
@@ -58,6 +59,8 @@ package final class Transaction {
     /// Writes within the transaction; what fails here and is not taken back by `attempt` keeps it
     /// from being committed.
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
         do throws(SQLiteError) {
             // On a full disk SQLite rolls back by itself; a write after that would be a commit of
@@ -123,6 +126,8 @@ package final class Transaction {
     package func append(
         _ events: [NewEvent], to stream: StreamID, expecting expected: ExpectedVersion
     ) throws(StoreError) {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
         let name = ExactText(stream.description)
         let known = try entry(name)
@@ -159,6 +164,8 @@ package final class Transaction {
     /// at its end.
     package func settle() throws(StoreError) {
         guard writtenCount < records.count else { return }
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")

@@ -1,3 +1,4 @@
+import CPlatform
 import EventSourcing
 import EventStore
 
@@ -6,6 +7,8 @@ extension Engine {
     func take(_ received: [Received], of source: Source, in transaction: Transaction)
         throws(StoreError) -> EngineOutput<Core.Answer>
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         if let why = stopped[source.description] { return .stopped(why) }
         var checkpoint = checkpoint(of: source)
         var hasMoved = false
@@ -47,6 +50,8 @@ extension Engine {
     func take(_ page: FeedPage, of source: Source, in transaction: Transaction)
         throws(StoreError) -> EngineOutput<Core.Answer>
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         if let why = stopped[source.description] { return .stopped(why) }
         let before = checkpoint(of: source)
         guard page.after <= before.position else { return .gap(before) }

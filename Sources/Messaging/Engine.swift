@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 
@@ -151,6 +152,8 @@ package final class Engine<Core: ServiceCore> {
         let saved = (checkpoints, parkedKeys, inHand, stopped)
         do throws(StoreError) {
             let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
+                let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
+                defer { kassa_stage_leave(stage) }
                 var outputs: [EngineOutput<Core.Answer>] = []
                 outputs.reserveCapacity(inputs.count)
                 for input in inputs { outputs.append(try take(input, in: transaction)) }

@@ -1,3 +1,4 @@
+import CPlatform
 import EventSourcing
 import EventStore
 
@@ -15,6 +16,8 @@ extension Bulletin {
     ///
     /// - Throws: `MalformedMessage` for every other one; never traps, whatever the bytes.
     package init(_ carried: BrokerMessage) throws(MalformedMessage) {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         self = try HeaderBlock.read(carried.headers) { (headers) throws(MalformedMessage) in
             if headers.text("kassa-kind") == "watermark" {
                 return .watermark(try Watermark(payload: carried.payload))

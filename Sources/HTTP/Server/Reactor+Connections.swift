@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 extension Reactor {
@@ -31,6 +32,8 @@ extension Reactor {
     /// Takes the connection as far as it goes: requests to handlers, answers to the socket.
     func proceed(_ connection: Connection) {
         takeRequests(connection)
+        let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
+        defer { kassa_stage_leave(stage) }
         repeat {
             connection.renderAnswers(limits, date: date.now())
             switch connection.writeOutput(now) {
@@ -48,6 +51,8 @@ extension Reactor {
     }
 
     private func takeRequests(_ connection: Connection) {
+        let stage = kassa_stage_enter(KASSA_STAGE_PARSE)
+        defer { kassa_stage_leave(stage) }
         while connection.hasRoom(limits) {
             do {
                 guard let output = try connection.parser.next() else { break }

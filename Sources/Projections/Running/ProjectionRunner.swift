@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 package import Messaging
@@ -99,6 +100,7 @@ package final class ProjectionRunner: Sendable {
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func write() {
+        _ = kassa_stage_enter(KASSA_STAGE_PROJECT)
         var engine: ProjectionEngine?
         while !isStopping {
             guard let current = engine ?? open() else { continue }
@@ -157,6 +159,7 @@ package final class ProjectionRunner: Sendable {
     }
 
     private func carry(_ source: Source) {
+        _ = kassa_stage_enter(KASSA_STAGE_CONSUME)
         guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
         var driver = CourierDriver(
             courier: Courier(source: source, consumer: consumer), broker: broker, feed: feed)
