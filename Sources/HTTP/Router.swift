@@ -74,7 +74,7 @@ package struct Router: Sendable {
     package func handle(_ request: HTTPRequest, _ responder: Responder) {
         var values: [String] = []
         guard let node = Router.find(request.path[...], root, &values),
-            !request.target.utf8.elementsEqual("*".utf8)
+            !ASCII.same(request.target, "*")
         else {
             let responder = Router.watch(responder, request, unknown)
             responder.respond(renderError(404, "There is nothing at this path."))
@@ -146,8 +146,9 @@ package struct Router: Sendable {
         _ rest: ArraySlice<String>, _ node: Node, _ values: inout [String]
     ) -> Node? {
         guard let segment = rest.first else { return node.routes.isEmpty ? nil : node }
-        for literal in node.literals where ASCII.same(literal.segment, segment) {
-            if let found = find(rest.dropFirst(), literal.node, &values) { return found }
+        // By number: a copy of each node that is passed over would cost more than the search.
+        for at in node.literals.indices where ASCII.same(node.literals[at].segment, segment) {
+            if let found = find(rest.dropFirst(), node.literals[at].node, &values) { return found }
         }
         guard !segment.isEmpty, let child = node.placeholder.first else { return nil }
         values.append(segment)

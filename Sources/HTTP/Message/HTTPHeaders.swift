@@ -47,7 +47,9 @@ package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// The members of a comma-separated list (RFC 9110, 5.6.1) over all fields of the name,
     /// in ASCII lower case, without empty members.
     package func list(_ name: String) -> [String] {
-        values(name).flatMap { value in
+        let values = values(name)
+        if values.isEmpty { return [] }
+        return values.flatMap { value in
             Array(value.utf8).split(separator: UInt8(ascii: ",")).compactMap { member in
                 let member = ASCII.trim(member)
                 return member.isEmpty

@@ -111,15 +111,17 @@ package struct RequestParser: Sendable {
     }
 
     private func parseStartLine(_ line: ArraySlice<UInt8>) throws(MessageError) -> StartLine {
-        let parts = line.split(
-            separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, parts[0].allSatisfy(ASCII.isToken),
-            !parts[1].isEmpty
+        let space = UInt8(ascii: " ")
+        guard let first = line.firstIndex(of: space),
+            let second = line[(first + 1)...].firstIndex(of: space),
+            !line[(second + 1)...].contains(space),
+            first > line.startIndex, line[..<first].allSatisfy(ASCII.isToken), second > first + 1
         else { throw .malformedStartLine }
-        let version = try parseVersion(parts[2])
-        guard parts[1].count <= limits.target else { throw .targetTooLong(limit: limits.target) }
-        let method = HTTPMethod(String(decoding: parts[0], as: UTF8.self))
-        return StartLine(method: method, target: try RequestTarget(parts[1]), version: version)
+        let version = try parseVersion(line[(second + 1)...])
+        let target = line[(first + 1)..<second]
+        guard target.count <= limits.target else { throw .targetTooLong(limit: limits.target) }
+        let method = HTTPMethod(String(decoding: line[..<first], as: UTF8.self))
+        return StartLine(method: method, target: try RequestTarget(target), version: version)
     }
 
     /// - Returns: Whether the client waits for `100 Continue`.
@@ -156,8 +158,10 @@ package struct RequestParser: Sendable {
 ///
 /// - Throws: `unsupportedVersion` for another number, `malformedStartLine` for what is none.
 func parseVersion(_ bytes: ArraySlice<UInt8>) throws(MessageError) -> HTTPVersion {
-    if bytes.elementsEqual("HTTP/1.1".utf8) { return .http11 }
-    if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+    if bytes.count == 8 {
+        if bytes.elementsEqual("HTTP/1.1".utf8) { return .http11 }
+        if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+    }
     let numbers = bytes.dropFirst(5)
     guard bytes.starts(with: "HTTP/".utf8), !numbers.isEmpty,
         numbers.allSatisfy({ ASCII.digit($0) != nil || $0 == UInt8(ascii: ".") })

@@ -31,7 +31,7 @@ extension Reactor {
     /// Takes the connection as far as it goes: requests to handlers, answers to the socket.
     func proceed(_ connection: Connection) {
         takeRequests(connection)
-        repeat {
+        while connection.hasAnswers || connection.waitingOutput > 0 {
             connection.renderAnswers(limits, date: date.now())
             switch connection.writeOutput(now) {
             case .failed:
@@ -43,7 +43,7 @@ extension Reactor {
             case .done: break
             }
             takeRequests(connection)
-        } while connection.hasAnswers
+        }
         finish(connection)
     }
 

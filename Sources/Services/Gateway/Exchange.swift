@@ -38,14 +38,14 @@ struct Exchange: Sendable {
 
     func respond(_ status: HTTPStatus, headers: HTTPHeaders = [:], json: JSONWriter) {
         var headers = headers
-        headers["Content-Type"] = "application/json"
+        headers.append("Content-Type", "application/json")
         respond(HTTPResponse(status, headers: headers, body: json.bytes))
     }
 
     func respond(_ response: HTTPResponse) {
         var response = response
-        response.headers["traceparent"] = trace.header
-        response.headers["X-Correlation-Id"] = correlation
+        response.headers.append("traceparent", trace.header)
+        response.headers.append("X-Correlation-Id", correlation)
         responder.respond(response)
     }
 
