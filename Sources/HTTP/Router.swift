@@ -1,15 +1,13 @@
 /// What the placeholders of a pattern matched.
 package struct PathParameters: Hashable, Sendable {
-    struct Entry: Hashable, Sendable {
-        let name: String
-        let value: String
-    }
-
-    var entries: [Entry] = []
+    /// The pattern's, in order; as many as values.
+    var names: [String] = []
+    var values: [String] = []
 
     /// The decoded segment under a placeholder's name, never empty; `nil` for an unknown name.
     package subscript(name: String) -> String? {
-        entries.first { ASCII.same($0.name, name) }?.value
+        for (at, value) in values.enumerated() where ASCII.same(names[at], name) { return value }
+        return nil
     }
 }
 
@@ -93,7 +91,7 @@ package struct Router: Sendable {
         }
         var request = request
         request.route = route.pattern
-        request.parameters.entries = zip(route.names, values).map { .init(name: $0, value: $1) }
+        request.parameters = PathParameters(names: route.names, values: values)
         route.handler(request, responder)
     }
 

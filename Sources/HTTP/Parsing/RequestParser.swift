@@ -38,6 +38,7 @@ package struct RequestParser: Sendable {
     }
 
     private let limits: MessageLimits
+    private let peer: String
     private var buffer = LineBuffer()
     private var state = State.startLine
     private var startLine: StartLine?
@@ -45,7 +46,12 @@ package struct RequestParser: Sendable {
     private var skippedEmptyLine = false
 
     /// A parser at the start of a connection.
-    package init(limits: MessageLimits = MessageLimits()) { self.limits = limits }
+    ///
+    /// - Parameter peer: given to all requests.
+    package init(limits: MessageLimits = MessageLimits(), peer: String = "") {
+        self.limits = limits
+        self.peer = peer
+    }
 
     /// Takes bytes in. They are buffered without a limit until `next` is called: call it until
     /// it returns `nil` before reading more.
@@ -128,9 +134,9 @@ package struct RequestParser: Sendable {
     private mutating func beginBody() throws(MessageError) -> Bool {
         guard let startLine else { throw .malformedStartLine }
         let headers = section.headers
-        let hosts = headers.values("Host")
-        guard hosts.count <= 1, startLine.version == .http10 || hosts.count == 1,
-            hosts.allSatisfy({ RequestTarget.isHost($0.utf8) })
+        let hosts = headers.count("Host")
+        guard hosts <= 1, startLine.version == .http10 || hosts == 1,
+            RequestTarget.isHost((headers["Host"] ?? "").utf8)
         else { throw .invalidHost }
         let framing = try headers.framing(startLine.version) ?? .length(0)
         let expectations = headers.list("Expect")
@@ -149,8 +155,10 @@ package struct RequestParser: Sendable {
         startLine = nil
         section = FieldSection()
         skippedEmptyLine = false
-        return .request(
-            HTTPRequest(line.method, line.target, line.version, headers: headers, body: body))
+        var request = HTTPRequest(
+            line.method, line.target, line.version, headers: headers, body: body)
+        request.peer = peer
+        return .request(request)
     }
 }
 

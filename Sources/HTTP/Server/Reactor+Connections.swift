@@ -63,7 +63,7 @@ extension Reactor {
         account(connection, connection.parser.heldBytes)
         if received > limits.received, !connection.takesNoMore, connection.parser.phase == .body {
             refuse(connection, 503, "The server holds as much of unfinished requests as it can.")
-            connection.parser = RequestParser(limits: limits.message)
+            connection.parser = RequestParser(limits: limits.message, peer: connection.peer)
             account(connection, 0)
         }
     }
@@ -74,8 +74,6 @@ extension Reactor {
     }
 
     private func hand(_ request: HTTPRequest, _ connection: Connection) {
-        var request = request
-        request.peer = connection.peer
         connection.owesContinue = false
         connection.takesNoMore = !request.keepsAlive
         let number = connection.pipeline.admit(
@@ -89,6 +87,10 @@ extension Reactor {
             Responder { [mailbox] response in
                 mailbox.post(.answer(connection: id, request: number, response))
             })
+        // Nearly all are answered by now, and need no further turn.
+        if let response = mailbox.takeAnswer(connection: id, request: number) {
+            connection.pipeline.answer(number, response)
+        }
     }
 
     /// Answers what is no request, after those before it, and closes.

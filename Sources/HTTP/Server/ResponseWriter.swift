@@ -50,7 +50,7 @@ enum ResponseWriter {
         append("\r\n", to: &out)
         out.append(contentsOf: field.name.utf8)
         append(": ", to: &out)
-        if all(field.value, ASCII.isFieldValue) {
+        if isFieldValue(field.value) {
             out.append(contentsOf: field.value.utf8)
         } else {
             out.append(contentsOf: field.value.utf8.map { ASCII.isFieldValue($0) ? $0 : 0x20 })
@@ -59,6 +59,29 @@ enum ResponseWriter {
 
     static func isName(_ name: String) -> Bool {
         !name.utf8.isEmpty && all(name, ASCII.isToken)
+    }
+
+    /// Whether all bytes may stand in a value; looked at by eights while they are plain text.
+    private static func isFieldValue(_ text: String) -> Bool {
+        let isValid = text.utf8.withContiguousStorageIfAvailable { bytes in
+            let raw = UnsafeRawBufferPointer(bytes)
+            var at = 0
+            while at + 8 <= raw.count {
+                let eight = raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                guard isPlain(eight) else { break }
+                at += 8
+            }
+            return raw[at...].allSatisfy(ASCII.isFieldValue)
+        }
+        return isValid ?? text.utf8.allSatisfy(ASCII.isFieldValue)
+    }
+
+    /// Whether all eight bytes are 0x20 to 0x7E: none is above 0x7F, below 0x20, or above 0x7E.
+    private static func isPlain(_ eight: UInt64) -> Bool {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let isLow = eight &- 0x2020_2020_2020_2020
+        let isDelete = eight &+ 0x0101_0101_0101_0101
+        return (eight | isLow | isDelete) & high == 0
     }
 
     private static func all(_ text: String, _ holds: (UInt8) -> Bool) -> Bool {

@@ -3,7 +3,8 @@ import HTTP
 import Projections
 
 /// One request on its way to its one answer, which carries the trace and the correlation of both.
-struct Exchange: Sendable {
+/// It goes from hand to hand, and would cost a dozen references each time if it were a value.
+final class Exchange: Sendable {
     /// Names that clients give: keys and correlations.
     private static let maximumName = 128
 

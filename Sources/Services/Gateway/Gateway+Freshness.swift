@@ -27,7 +27,7 @@ extension Gateway {
     private func answer(_ exchange: Exchange, _ read: Read, lag: String?) {
         // Taken before the read: what is read is at least as new.
         let shown = freshness.shown
-        var headers = HTTPHeaders()
+        var headers = HTTPHeaders(reserving: 8)
         headers.append("Cache-Control", "private, no-cache")
         headers.append("Consistency-Token", shown.token)
         if let lag { headers.append("Projection-Lag", lag) }
