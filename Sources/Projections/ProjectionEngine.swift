@@ -118,6 +118,8 @@ package final class ProjectionEngine {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
             state = saved
             isBroken = true
+            // What was written is unknown.
+            store.renditions.forgetAll()
             notice("projection: \(error)")
             return inputs.map { _ in .unavailable(error.description) }
         }
@@ -137,6 +139,11 @@ package final class ProjectionEngine {
             try commitFault?(.before)
             try connection.execute("COMMIT")
             try commitFault?(.after)
+        }
+        if hasReset {
+            store.renditions.forgetAll()
+        } else {
+            store.renditions.forget(rows.changedOrders)
         }
         rows.settle()
         return outputs
