@@ -20,9 +20,16 @@ package struct OrderProjection: Projection {
     ///
     /// - Throws: `.newer`, `.poison`, and `.store` where a row could not be read.
     package func apply(_ message: Message, to rows: RowBatch) throws(ReactionError) {
+        try apply(message, meaning: nil, to: rows)
+    }
+
+    /// - Parameter meaning: what the message means, where it was read already.
+    func apply(
+        _ message: Message, meaning: Result<OrderFact, UnreadableEvent>?, to rows: RowBatch
+    ) throws(ReactionError) {
         let fact: OrderFact
         do throws(UnreadableEvent) {
-            fact = try OrderFact(message)
+            if let meaning { fact = try meaning.get() } else { fact = try OrderFact(message) }
         } catch { throw ReactionError(reading: error) }
         do throws(SQLiteError) {
             if case .stockReceived(let line) = fact {

@@ -16,6 +16,8 @@ struct HeldLine: Hashable {
 package final class RowBatch {
     /// The most rows that are kept of each table.
     private static let capacity = 20_000
+    /// The most of what orders' timelines begin with that waits to be written, and its bytes.
+    private static let spillAt = (count: 8192, bytes: 4_000_000)
 
     let connection: Connection
     private var orders = Overlay<OrderRow>()
@@ -23,6 +25,7 @@ package final class RowBatch {
     private var reservations = Overlay<[HeldLine]>()
     private var lines: [(order: String, lines: [LineRow])] = []
     private var timeline: [(order: String, message: Message)] = []
+    private var timelineBytes = 0
 
     /// Rows by key, and which of them differ from the file, in the order they were first changed.
     private struct Overlay<Row> {
@@ -47,6 +50,13 @@ package final class RowBatch {
     var isEmpty: Bool {
         orders.changed.isEmpty && stock.changed.isEmpty && reservations.changed.isEmpty
             && lines.isEmpty && timeline.isEmpty
+    }
+
+    /// Whether as many rows have changed as memory is to hold.
+    var isFull: Bool {
+        [orders.changed.count, stock.changed.count, reservations.changed.count].contains {
+            $0 >= Self.capacity
+        }
     }
 
     func order(_ id: String) throws(SQLiteError) -> OrderRow {
@@ -81,13 +91,34 @@ package final class RowBatch {
 
     func setLines(_ rows: [LineRow], of order: String) { lines.append((order, rows)) }
 
-    func addToTimeline(_ message: Message, of order: String) { timeline.append((order, message)) }
+    func addToTimeline(_ message: Message, of order: String) {
+        timeline.append((order, message))
+        timelineBytes += message.data.count
+    }
+
+    /// Writes what is written once and never changed, where much of it waits; within the caller's
+    /// transaction.
+    func spill() throws(SQLiteError) {
+        guard timeline.count >= Self.spillAt.count || timelineBytes >= Self.spillAt.bytes else {
+            return
+        }
+        try writeTimeline()
+    }
+
+    private func writeTimeline() throws(SQLiteError) {
+        for (order, rows) in lines { try write(rows, of: order) }
+        // In the order of the table: neighbours are on one page.
+        timeline.sort { $0.order < $1.order }
+        for (order, message) in timeline { try write(message, of: order) }
+        lines.removeAll(keepingCapacity: true)
+        timeline.removeAll(keepingCapacity: true)
+        timelineBytes = 0
+    }
 
     /// Writes what changed, within the caller's transaction.
     func flush() throws(SQLiteError) {
-        for id in orders.changed { try orders.rows[id]?.save(id, to: connection) }
-        for (order, rows) in lines { try write(rows, of: order) }
-        for (order, message) in timeline { try write(message, of: order) }
+        for id in orders.changed.sorted() { try orders.rows[id]?.save(id, to: connection) }
+        try writeTimeline()
         for sku in stock.changed { if let row = stock.rows[sku] { try write(row, sku) } }
         for order in reservations.changed {
             if let held = reservations.rows[order] { try write(held, of: order) }
@@ -99,8 +130,6 @@ package final class RowBatch {
         orders.settle()
         stock.settle()
         reservations.settle()
-        lines.removeAll(keepingCapacity: true)
-        timeline.removeAll(keepingCapacity: true)
     }
 
     /// Deletes all rows, in the file and in memory, within the caller's transaction.
@@ -109,6 +138,7 @@ package final class RowBatch {
         (orders, stock, reservations) = (Overlay(), Overlay(), Overlay())
         lines = []
         timeline = []
+        timelineBytes = 0
     }
 
     private func write(_ rows: [LineRow], of order: String) throws(SQLiteError) {

@@ -26,7 +26,8 @@ extension OrdersCore {
                 else { return [] }
                 return [Published(channel: channel, type: record.type, data: record.data)]
             },
-        ])
+        ],
+        restricted: ["checkout.step-requested": ["to-deliveries", "to-payments"]])
 
     private static func channel(of request: StepRequest) -> String? {
         switch request {
