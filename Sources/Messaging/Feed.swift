@@ -66,3 +66,19 @@ extension Feed {
         try read(channel, after: position, limit: LogFeed.maximum)
     }
 }
+
+extension StoredRecord {
+    /// The message that carries this event in that form.
+    ///
+    /// - Throws: `unreadableEvent` where its metadata are damaged: it must not be passed over.
+    package func message(_ form: Published, previous: Position) throws(StoreError) -> Message {
+        let parsed: Metadata
+        do throws(JSONError) {
+            parsed = try Metadata(try JSON(parsing: metadata))
+        } catch { throw .unreadableEvent(identity, .malformed(type, error)) }
+        return Message(
+            identity: identity, channel: form.channel, previous: previous, stream: stream,
+            version: version, type: form.type, recordedAt: recordedAt, metadata: parsed,
+            data: form.data, leaf: leaf)
+    }
+}

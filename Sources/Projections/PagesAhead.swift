@@ -1,11 +1,11 @@
 import EventSourcing
-import EventStore
-import Messaging
+package import EventStore
+package import Messaging
 
 /// A page of a log's facts, and what each of them means.
-struct ReadPage: Sendable {
+package struct ReadPage: Sendable {
     let source: Source
-    let page: FeedPage
+    package let page: FeedPage
     let facts: [Result<OrderFact, UnreadableEvent>]
 
     init(_ page: FeedPage, of source: Source) {
@@ -24,14 +24,21 @@ struct ReadPage: Sendable {
 ///
 /// The log that is behind the others by recorded time comes first, so that the events of one order
 /// lie close together; now and then another one does, as a seed says.
-final class PagesAhead: Sendable {
+package final class PagesAhead: Sendable {
     /// A log that is read from a position to another.
-    struct Part {
+    package struct Part {
         let source: Source
         let feed: any Feed
         let from: Checkpoint
-        /// Nil for all that the feed has.
         let target: Checkpoint?
+
+        /// - Parameter target: nil for all that the feed has.
+        package init(source: Source, feed: any Feed, from: Checkpoint, target: Checkpoint?) {
+            self.source = source
+            self.feed = feed
+            self.from = from
+            self.target = target
+        }
     }
 
     /// The most that waits to be taken; one page more may have been read.
@@ -58,7 +65,7 @@ final class PagesAhead: Sendable {
     private let state = Monitor(State())
     private let worker: Worker
 
-    init(_ parts: [Part], seed: UInt64) {
+    package init(_ parts: [Part], seed: UInt64) {
         let logs = parts.map {
             Progress(
                 source: $0.source, feed: $0.feed, epoch: $0.from.epoch, target: $0.target,
@@ -68,7 +75,7 @@ final class PagesAhead: Sendable {
     }
 
     /// The next page; nil behind the last, and where a log begins another epoch.
-    func next() throws(ComparisonError) -> ReadPage? {
+    package func next() throws(ComparisonError) -> ReadPage? {
         let found = state.wait(until: .now() + .seconds(86_400)) {
             (state) -> Monitor<State>.Look<Result<ReadPage?, ComparisonError>> in
             if !state.pages.isEmpty {
@@ -84,7 +91,7 @@ final class PagesAhead: Sendable {
     }
 
     /// Ends the thread, and waits for it. Called once.
-    func stop() {
+    package func stop() {
         state.withLock { $0.isStopping = true }
         state.wakeAll()
         worker.join()

@@ -11,6 +11,7 @@ import Testing
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
+        ["bench", "growth"], ["bench", "rebuild"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -73,6 +74,10 @@ import Testing
         (["import", "online-retail", "a", "--clients", "65"], "--clients must be"),
         (["import", "online-retail", "a", "--url", "x"], "--url must be"),
         (["bench", "shop", "--orders", "1"], "--orders must be"),
+        (["bench", "growth", "--events", "10"], "--events must be"),
+        (["bench", "growth", "--orders", "10"], "no option --orders"),
+        (["bench", "rebuild", "--orders", "0"], "--orders must be"),
+        (["bench", "rebuild", "--lines", "0"], "--lines must be"),
     ]
 
     @Test func `wrong usage exits with 2 and a hint`() throws {

@@ -64,7 +64,7 @@ package struct Audit: Sendable {
         let book: Notebook
         do throws(StoreError) {
             book = try Notebook(path: scratch, kinds: AuditNotes.Kind.allCases.count)
-        } catch { throw Shop.Failure.cannotStart("\(error)") }
+        } catch { throw Self.unreadable(error, data) }
         defer { ReadFiles.remove(scratch) }
         // Orders first: what they say of the others was on record there before.
         try run(Wiring.logs, AuditNotes(book: book), data: data, progress: progress)
@@ -101,9 +101,12 @@ package struct Audit: Sendable {
         switch error {
         case .unreadableEvent, .unusable: find(name.value, error.description)
         default:
-            throw Shop.Failure.cannotStart(
-                "\(error); is \(data) a shop's folder? start one with shopctl up")
+            throw Self.unreadable(error, data)
         }
+    }
+
+    private static func unreadable(_ error: StoreError, _ data: String) -> Shop.Failure {
+        .cannotStart("\(error); is \(data) a shop's folder? start one with shopctl up")
     }
 
     /// What one service's end says of the others.
