@@ -37,6 +37,10 @@ struct HeaderBlock {
             let line = start..<(end > start && bytes[end - 1] == 0x0D ? end - 1 : end)
             start = end + 1
             if line.isEmpty { continue }
+            // No writer of ours lets one through, and it could not be passed on as it came.
+            guard bytes[line].allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw MalformedMessage(reason: "a control byte in a header")
+            }
             guard let colon = bytes[line].firstIndex(of: 0x3A) else {
                 throw MalformedMessage(reason: "a header without a colon")
             }

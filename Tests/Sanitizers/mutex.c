@@ -1,9 +1,9 @@
 // Preloaded under the thread sanitizer, so that it knows of Synchronization.Mutex.
 //
 // The sanitizer sees the mutex's fast path, which is compiled into whoever uses it. Where threads
-// meet, the mutex goes on in libswiftSynchronization, which is not instrumented: without this, every
-// value behind a contended mutex would be reported. The functions below stand in front of that
-// library's, and tell the sanitizer what they order.
+// meet, it goes on in libswiftSynchronization, which is not instrumented: without this, every value
+// behind a contended mutex would be reported. The functions below stand in front of that library's,
+// and tell the sanitizer what they order.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdbool.h>
