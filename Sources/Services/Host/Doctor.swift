@@ -95,10 +95,11 @@ package struct Doctor: Sendable {
     private mutating func checkOpenFiles() {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        let count = limit.rlim_cur
+        // What `up` raises its own limit to.
+        let count = limit.rlim_max
         guard count < 1024 else { return note("open files", "at most \(Int64(clamping: count))") }
         note(
-            "open files", count < 128 ? .problem : .warning, "at most \(count)",
+            "open files", count < OpenFiles.least ? .problem : .warning, "at most \(count)",
             "raise it with ulimit -n: each connection and each log takes some")
     }
 

@@ -43,24 +43,30 @@ package struct MailFolder: Mailer {
     /// and what it holds survives the process, which is what tests and demonstrations need.
     private func write(_ bytes: [UInt8], to path: String) throws {
         let descriptor = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure(path) }
+        guard descriptor >= 0 else { throw fault(path, errno) }
         var written = 0
         while written < bytes.count {
             let count = bytes[written...].withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress, $0.count)
             }
             guard count > 0 else {
-                defer { close(descriptor) }
-                throw failure(path)
+                let code = errno
+                close(descriptor)
+                // Half a mail would hold room that others need.
+                unlink("\(path).new")
+                throw fault(path, code)
             }
             written += count
         }
         close(descriptor)
-        guard rename("\(path).new", path) == 0 else { throw failure(path) }
+        guard rename("\(path).new", path) == 0 else { throw fault(path, errno) }
     }
 
-    private func failure(_ path: String) -> Failure {
-        Failure(description: "cannot write \(path): \(String(cString: strerror(errno)))")
+    /// Of what keeps any mail from being written, that it does.
+    private func fault(_ path: String, _ code: Int32) -> any Error {
+        let text = "cannot write \(path): \(String(cString: strerror(code)))"
+        let ofMachine = [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, EACCES, EPERM, ENOENT]
+        return ofMachine.contains(code) ? MailerDown(text) : Failure(description: text)
     }
 
     /// `Sat, 31 Jan 2026 09:30:00 +0000` (RFC 5322, section 3.3).
