@@ -118,6 +118,11 @@ package final class ProjectionEngine {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
             state = saved
             isBroken = true
+            switch error {
+            case .notWritten(let cause), .unreadable(let cause):
+                store.note(cause, in: connection.path)
+            case .conflict, .outcomeUnknown, .closed, .unusable, .unreadableEvent, .halted: break
+            }
             notice("projection: \(error)")
             return inputs.map { _ in .unavailable(error.description) }
         }

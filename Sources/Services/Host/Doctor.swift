@@ -44,6 +44,8 @@ package struct Doctor: Sendable {
     let settings: Settings
     /// The process that runs a shop on the folder, as its lock says; nil where none does.
     var process: String?
+    /// What is known of each log beside itself; read before the logs, which may grow meanwhile.
+    var witnesses = Witnesses()
     /// The newest recorded time of all logs.
     var newest: (log: String, at: Timestamp)?
 
@@ -56,8 +58,10 @@ package struct Doctor: Sendable {
         if hasFolder {
             checkLock()
             checkSpace()
+            witnesses = Witnesses(data: settings.data, isInUse: process != nil)
             for service in EventListing.services { checkLog(service) }
             checkReadStore()
+            checkCursorKey()
             checkBroker()
         }
         checkClock()
@@ -114,6 +118,6 @@ package struct Doctor: Sendable {
         note(
             "clock", .problem,
             "it says \(now), before the newest event of \(newest.log), \(newest.at)",
-            "set the system's clock: until then every new event gets the newest one's time")
+            "set the system's clock: until then time goes on from the newest event's")
     }
 }

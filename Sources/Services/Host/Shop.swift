@@ -45,7 +45,7 @@ package final class Shop: Sendable {
 
     private let folder: DataFolder
     private let disk: DiskWatch
-    let runtime = SystemRuntime()
+    let runtime: SystemRuntime
     let orders: ServiceRunner<OrdersCore>
     let payments: ServiceRunner<PaymentsCore>
     let deliveries: ServiceRunner<DeliveriesCore>
@@ -89,11 +89,14 @@ package final class Shop: Sendable {
     private init(
         _ settings: Settings, _ folder: DataFolder, _ disk: DiskWatch, _ files: OpenFiles
     ) throws {
-        let (data, notice, runtime) = (settings.data, settings.notice, runtime)
+        let (data, notice) = (settings.data, settings.notice)
+        let runtime = SystemRuntime(notice: notice)
+        self.runtime = runtime
         self.folder = folder
         self.disk = disk
         let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
-        try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
+        runtime.notBefore(
+            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
         let wiring = Wiring(data: data)
         let carrier = BuiltInCarrier(
             times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
