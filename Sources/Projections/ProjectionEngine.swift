@@ -118,6 +118,13 @@ package final class ProjectionEngine {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
             state = saved
             isBroken = true
+            // What was written is unknown.
+            store.renditions.forgetAll()
+            switch error {
+            case .notWritten(let cause), .unreadable(let cause):
+                store.note(cause, in: connection.path)
+            case .conflict, .outcomeUnknown, .closed, .unusable, .unreadableEvent, .halted: break
+            }
             notice("projection: \(error)")
             return inputs.map { _ in .unavailable(error.description) }
         }
@@ -193,6 +200,11 @@ package final class ProjectionEngine {
             try commitFault?(.before)
             try connection.execute("COMMIT")
             try commitFault?(.after)
+        }
+        if hasReset {
+            store.renditions.forgetAll()
+        } else {
+            store.renditions.forget(rows.changedOrders)
         }
         rows.settle()
         return outputs

@@ -30,6 +30,9 @@ package final class RowBatch {
 
     init(_ connection: Connection) { self.connection = connection }
 
+    /// The orders that differ from the file; each with its lines.
+    var changedOrders: [String] { orders.changed }
+
     var isEmpty: Bool {
         orders.changed.isEmpty && stock.changed.isEmpty && reservations.changed.isEmpty
             && lines.isEmpty && timeline.isEmpty

@@ -31,6 +31,7 @@ package final class Connection {
     /// - Throws: `SQLiteError` where the file cannot be opened, is no database, or is newer than
     ///   this SQLite reads.
     package init(path: String, mode: Mode, durability: Durability = .full) throws(SQLiteError) {
+        _ = Self.isConfigured
         var opened: OpaquePointer?
         let flags: Int32
         let name: String
@@ -80,6 +81,11 @@ package final class Connection {
         sqlite3_close_v2(handle)
     }
 
+    private static let isConfigured: Bool = {
+        kassa_sqlite3_count_no_memory()
+        return true
+    }()
+
     private static func immutableURI(_ path: String) -> String {
         // With an empty authority a path may begin with two slashes.
         var uri = path.utf8.first == UInt8(ascii: "/") ? "file://" : "file:"
@@ -103,7 +109,13 @@ package final class Connection {
     }
 
     func failure(_ code: Int32, _ action: String) -> SQLiteError {
-        SQLiteError(code: code, message: String(cString: sqlite3_errmsg(handle)), action: action)
+        let error = SQLiteError(
+            code: code, message: String(cString: sqlite3_errmsg(handle)), action: action)
+        guard error.isCorrupt else { return error }
+        // The operator must know which of the files it is.
+        return SQLiteError(
+            code: code, message: "\(error.message): \(path) is damaged; shopctl doctor says more",
+            action: action)
     }
 
     /// Runs statements that give no rows, separated by semicolons.

@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 package import Messaging
@@ -99,8 +100,13 @@ package final class ProjectionRunner: Sendable {
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func write() {
+        _ = kassa_stage_enter(KASSA_STAGE_PROJECT)
         var engine: ProjectionEngine?
         while !isStopping {
+            if let why = store.damage {
+                engine = nil
+                renew(why)
+            }
             guard let current = engine ?? open() else { continue }
             engine = current
             let batch = state.wait(until: .now() + .milliseconds(50)) {
@@ -133,6 +139,24 @@ package final class ProjectionRunner: Sendable {
         }
         for pending in left { pending.reply(.unavailable("the gateway is stopping")) }
         freshness.expire(at: Timestamp(microseconds: .max))
+    }
+
+    /// A damaged file is worth nothing more than the logs it was made of.
+    private func renew(_ why: String) {
+        let targets = state.withLock { state in
+            var targets: [String: Position] = [:]
+            for (source, checkpoint) in state.checkpoints {
+                targets[source.description] = checkpoint.position
+            }
+            return targets
+        }
+        do throws(SQLiteError) {
+            notice("the read store is damaged, and all rows are made anew from the logs: \(why)")
+            try store.renew(because: "the read store was damaged", targets: targets)
+        } catch {
+            notice("projections: \(error)")
+            rest(.seconds(1))
+        }
     }
 
     private func open() -> ProjectionEngine? {
@@ -170,6 +194,7 @@ package final class ProjectionRunner: Sendable {
     }
 
     private func carry(_ source: Source) {
+        _ = kassa_stage_enter(KASSA_STAGE_CONSUME)
         guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
         var driver = CourierDriver(
             courier: Courier(source: source, consumer: consumer), broker: broker, feed: feed)
