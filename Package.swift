@@ -77,6 +77,13 @@ let package = Package(
                 "Host", "Orders", "Payments", "Deliveries", "Notifications", "Projections",
                 "Messaging", "EventStore", "Domain", "EventSourcing", "SQLite",
             ]),
+        target(
+            "FuzzChecks", path: "Fuzz/Checks",
+            uses: [
+                "HTTP", "Messaging", "Projections", "Import", "Domain", "EventStore",
+                "EventSourcing",
+            ]),
+        tests("FuzzTests", uses: ["FuzzChecks"]),
         tests("EventSourcingTests", uses: ["EventSourcing"]),
         tests("ProofTests", uses: ["EventStore"]),
         tests("ArgumentsTests", uses: ["Arguments"]),
@@ -108,3 +115,11 @@ let package = Package(
             ]),
     ]
 )
+
+// libFuzzer brings the main function, so the fuzzer links with it alone: scripts/fuzz sets this.
+if Context.environment["KASSA_BUILDS_FUZZER"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzChecks"], path: "Fuzz/Entry",
+            swiftSettings: settings))
+}

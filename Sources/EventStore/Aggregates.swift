@@ -1,4 +1,4 @@
-import CPlatform
+package import CPlatform
 package import EventSourcing
 
 /// The deciders of one category: loads them from their streams, keeps the recent ones in memory,

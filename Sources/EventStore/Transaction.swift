@@ -164,19 +164,36 @@ package final class Transaction {
     /// at its end.
     package func settle() throws(StoreError) {
         guard writtenCount < records.count else { return }
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-            for at in writtenCount..<records.count {
-                let leaf = records[at].computedLeaf
+            let leaves = leaves(of: records[writtenCount...])
+            for (at, leaf) in zip(writtenCount..., leaves) {
                 records[at].leaf = leaf
-                log.tree.append(leaf: leaf)
-                log.headLeaf = leaf
                 try Self.insert(records[at], key: streamKeys[at], by: statement)
             }
+            log.tree.append(leaves: leaves)
+            if let newest = leaves.last { log.headLeaf = newest }
             writtenCount = records.count
             try log.writeStreams()
         }
+    }
+
+    private func leaves(of records: ArraySlice<StoredRecord>) -> [Digest] {
+        var bytes: [UInt8] = []
+        var ends: [Int] = []
+        bytes.reserveCapacity(records.reduce(0) { $0 + 160 + $1.data.count + $1.metadata.count })
+        ends.reserveCapacity(records.count)
+        for record in records {
+            Leaf.append(
+                identity: record.identity, stream: record.stream, version: record.version,
+                type: record.type, recordedAt: record.recordedAt, data: record.data,
+                metadata: record.metadata, to: &bytes)
+            ends.append(bytes.count)
+        }
+        return MerkleTree.leaves(bytes, ends: ends)
     }
 
     private static func insert(_ record: StoredRecord, key: Int64, by statement: Statement)

@@ -34,9 +34,7 @@ struct HeaderBlock {
         static func append(_ value: String, to lines: inout [UInt8]) {
             var value = value
             value.withUTF8 { bytes in
-                var isPlain = true
-                for byte in bytes { isPlain = isPlain && byte >= 0x20 && byte != 0x7F }
-                if isPlain { return lines.append(contentsOf: bytes) }
+                if HeaderBlock.isPlain(bytes) { return lines.append(contentsOf: bytes) }
                 for byte in bytes { lines.append(byte < 0x20 || byte == 0x7F ? 0x3F : byte) }
             }
         }
@@ -83,6 +81,10 @@ struct HeaderBlock {
             let end = newline > start && bytes[newline - 1] == 0x0D ? newline - 1 : newline
             defer { start = newline + 1 }
             if end == start { continue }
+            // No writer of ours lets one through, and it could not be passed on as it came.
+            guard Self.isPlain(UnsafeBufferPointer(rebasing: bytes[start..<end])) else {
+                throw MalformedMessage(reason: "a control byte in a header")
+            }
             guard let colon = bytes[start..<end].firstIndex(of: 0x3A) else {
                 throw MalformedMessage(reason: "a header without a colon")
             }
@@ -91,6 +93,13 @@ struct HeaderBlock {
             while value < end, bytes[value] == 0x20 { value += 1 }
             fields.append((start..<colon, value..<end))
         }
+    }
+
+    /// Whether there is no control byte; all of it is looked at, many bytes at once.
+    private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var isControl: UInt8 = 0
+        for byte in bytes { isControl |= (byte < 0x20 ? 1 : 0) | (byte == 0x7F ? 1 : 0) }
+        return isControl == 0
     }
 
     /// Where `byte` is found at or after `start`; the count where it is not.

@@ -8,12 +8,16 @@ enum BenchCommand {
         case shop
         case store
         case soak
+        case growth
+        case rebuild
 
         var command: Command {
             switch self {
             case .shop: BenchCommand.shop
             case .store: BenchCommand.store
             case .soak: BenchCommand.soak
+            case .growth: BenchCommand.growth
+            case .rebuild: BenchCommand.rebuild
             }
         }
 
@@ -23,6 +27,8 @@ enum BenchCommand {
             case .shop: try BenchCommand.planShop(invocation)
             case .store: try BenchCommand.planStore(invocation)
             case .soak: try BenchCommand.planSoak(invocation)
+            case .growth: try BenchCommand.planGrowth(invocation)
+            case .rebuild: try BenchCommand.planRebuild(invocation)
             }
         }
     }

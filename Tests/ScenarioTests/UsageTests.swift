@@ -12,6 +12,7 @@ import Testing
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
         ["bench", "soak"],
+        ["bench", "growth"], ["bench", "rebuild"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -82,6 +83,10 @@ import Testing
         (["bench", "--orders", "5", "--duration", "5"], "together"),
         (["bench", "soak"], "--minutes"), (["bench", "soak", "--minutes", "0"], "--minutes must"),
         (["bench", "soak", "--minutes", "1", "--rate", "x"], "--rate must be"),
+        (["bench", "growth", "--events", "10"], "--events must be"),
+        (["bench", "growth", "--orders", "10"], "no option --orders"),
+        (["bench", "rebuild", "--orders", "0"], "--orders must be"),
+        (["bench", "rebuild", "--lines", "0"], "--lines must be"),
     ]
 
     @Test func `wrong usage exits with 2 and a hint`() throws {

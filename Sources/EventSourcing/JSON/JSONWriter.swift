@@ -125,13 +125,13 @@ public struct JSONWriter: Sendable {
         var text = text
         text.withUTF8 { utf8 in
             // What needs an escape is rare: one look at all of it lets most texts through at once.
-            var needsEscape = false
+            var needsEscape: UInt8 = 0
             for byte in utf8 {
-                needsEscape =
-                    needsEscape || byte < 0x20 || byte == UInt8(ascii: "\"")
-                    || byte == UInt8(ascii: "\\")
+                needsEscape |=
+                    (byte < 0x20 ? 1 : 0) | (byte == UInt8(ascii: "\"") ? 1 : 0)
+                    | (byte == UInt8(ascii: "\\") ? 1 : 0)
             }
-            guard needsEscape else { return bytes.append(contentsOf: utf8) }
+            guard needsEscape != 0 else { return bytes.append(contentsOf: utf8) }
             for byte in utf8 {
                 switch byte {
                 case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"): escape(byte)

@@ -34,7 +34,7 @@ extension Reactor {
         takeRequests(connection)
         let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
         defer { kassa_stage_leave(stage) }
-        repeat {
+        while connection.hasAnswers || connection.waitingOutput > 0 {
             connection.renderAnswers(limits, date: date.now())
             switch connection.writeOutput(now) {
             case .failed:
@@ -46,7 +46,7 @@ extension Reactor {
             case .done: break
             }
             takeRequests(connection)
-        } while connection.hasAnswers
+        }
         finish(connection)
     }
 
@@ -68,7 +68,7 @@ extension Reactor {
         account(connection, connection.parser.heldBytes)
         if received > limits.received, !connection.takesNoMore, connection.parser.phase == .body {
             refuse(connection, 503, "The server holds as much of unfinished requests as it can.")
-            connection.parser = RequestParser(limits: limits.message)
+            connection.parser = RequestParser(limits: limits.message, peer: connection.peer)
             account(connection, 0)
         }
     }
@@ -79,8 +79,6 @@ extension Reactor {
     }
 
     private func hand(_ request: HTTPRequest, _ connection: Connection) {
-        var request = request
-        request.peer = connection.peer
         connection.owesContinue = false
         connection.takesNoMore = !request.keepsAlive
         let number = connection.pipeline.admit(
@@ -94,6 +92,10 @@ extension Reactor {
             Responder { [mailbox] response in
                 mailbox.post(.answer(connection: id, request: number, response))
             })
+        // Nearly all are answered by now, and need no further turn.
+        if let response = mailbox.takeAnswer(connection: id, request: number) {
+            connection.pipeline.answer(number, response)
+        }
     }
 
     /// Answers what is no request, after those before it, and closes.

@@ -27,5 +27,6 @@ extension OrdersCore {
                     Published(channel: "to-\(service)", type: record.type, data: record.data)
                 ]
             },
-        ])
+        ],
+        restricted: ["checkout.step-requested": ["to-deliveries", "to-payments"]])
 }
