@@ -25,8 +25,6 @@ package final class Shop: Sendable {
         /// How long the built-in carrier has a parcel on the way, and then before the door.
         package var inTransit = Duration.zero
         package var outForDelivery = Duration.zero
-        /// Whether each mail is kept as a file; else they are counted alone.
-        package var keepsMails = true
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -96,9 +94,7 @@ package final class Shop: Sendable {
             feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
             notice: notice)
         let mails = CountedMailer(
-            settings.keepsMails
-                ? try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
-                : NoMailer())
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
