@@ -1,4 +1,3 @@
-package import CPlatform
 package import EventSourcing
 
 /// The deciders of one category: loads them from their streams, keeps the recent ones in memory,
@@ -69,15 +68,15 @@ package final class Aggregates<D: Decider> {
     package func decide(_ command: D.Command, for id: String, in transaction: Transaction)
         throws(StoreError) -> Result<[D.Event], D.Rejection>
     {
-        let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
-        defer { kassa_stage_leave(stage) }
+        let decides = Stage.decide()
+        defer { decides.leave() }
         var entry = try load(id, in: transaction)
         let events: [D.Event]
         do throws(D.Rejection) {
             events = try entry.state.decide(command)
         } catch { return .failure(error) }
         guard !events.isEmpty else { return .success([]) }
-        let decides = kassa_stage_enter(KASSA_STAGE_ENCODE)
+        let stage = Stage.encode()
         let metadata = transaction.encodedMetadata
         var stored: [NewEvent] = []
         stored.reserveCapacity(events.count)
@@ -86,7 +85,7 @@ package final class Aggregates<D: Decider> {
             event.encode(to: &data)
             stored.append(NewEvent(type: event.type, data: data.bytes, metadata: metadata))
         }
-        kassa_stage_leave(decides)
+        stage.leave()
         let key = ExactText(id)
         do throws(StoreError) {
             try transaction.append(

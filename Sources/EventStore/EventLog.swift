@@ -212,13 +212,18 @@ package final class EventLog {
             rollback()
             throw error
         }
+        var isCommitted = false
         do throws(SQLiteError) {
             try connection.statement("COMMIT").run()
+            isCommitted = true
             if let fault = commitFault?(.after) { throw fault }
         } catch {
-            isClosed = true
+            let isFull = error.isFull && !isCommitted
+            isClosed = !isFull
             // Whoever opens the log again must not wait for this connection's lock.
             rollback()
+            // A disk that was full before the commit's last page has no commit on it.
+            if isFull { throw .notWritten(error) }
             throw .outcomeUnknown(error)
         }
         return value

@@ -12,6 +12,8 @@ package struct FileInspection: Sendable {
     package private(set) var format: Int64 = 0
     /// Whether this build reads that format.
     package var isKnownFormat: Bool { format == Schema.format }
+    /// Whether there are no tables in it: a new log would be begun there.
+    package var isEmpty: Bool { format == 0 && trouble == nil }
     package private(set) var name = ""
     package private(set) var eventCount: Int64 = 0
     package private(set) var newestAt: Timestamp?

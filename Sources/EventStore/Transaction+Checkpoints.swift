@@ -42,10 +42,14 @@ package struct CheckpointTable {
 
     package init(_ connection: Connection) { self.connection = connection }
 
-    /// The checkpoints of a file that somebody else may be writing; none where there is no file.
-    package static func read(path: String) throws(StoreError) -> [String: Checkpoint] {
+    /// The checkpoints of a file, read without changing it; none where it has no such table.
+    ///
+    /// - Parameter isInUse: whether somebody may be writing the file.
+    package static func look(path: String, isInUse: Bool) throws(StoreError)
+        -> [String: Checkpoint]
+    {
         do throws(SQLiteError) {
-            let connection = try Connection(path: path, mode: .reader)
+            let connection = try FileInspection.open(path, isInUse: isInUse)
             let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'checkpoints'"
             guard try connection.integer(tables) == 1 else { return [:] }
             return try CheckpointTable(connection).all()

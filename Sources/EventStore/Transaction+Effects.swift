@@ -57,12 +57,17 @@ extension Transaction {
     }
 
     /// The call gave no result: it is tried again at `due`.
-    package func postpone(_ effect: Effect, until due: Timestamp) throws(StoreError) {
+    ///
+    /// - Parameter counts: whether this was one of the calls that it is given.
+    package func postpone(_ effect: Effect, until due: Timestamp, counts: Bool = true)
+        throws(StoreError)
+    {
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
-                "UPDATE effects SET attempts = attempts + 1, due = ?2 WHERE id = ?1")
+                "UPDATE effects SET attempts = attempts + ?3, due = ?2 WHERE id = ?1")
             try statement.bind(1, effect.id)
             try statement.bind(2, due.microseconds)
+            try statement.bind(3, counts ? 1 : Int64(0))
             try statement.run()
         }
     }

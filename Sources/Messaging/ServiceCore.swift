@@ -24,6 +24,8 @@ package enum EffectResult: Hashable, Sendable {
     case answered(String)
     /// No answer: the outcome is unknown, and the call may be tried again under its key.
     case noAnswer(String)
+    /// This machine could not make the call, whoever it was for: it is made later, and not counted.
+    case notMade(String)
 }
 
 /// The answer to a command.

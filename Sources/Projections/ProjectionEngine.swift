@@ -120,6 +120,11 @@ package final class ProjectionEngine {
             isBroken = true
             // What was written is unknown.
             store.renditions.forgetAll()
+            switch error {
+            case .notWritten(let cause), .unreadable(let cause):
+                store.note(cause, in: connection.path)
+            case .conflict, .outcomeUnknown, .closed, .unusable, .unreadableEvent, .halted: break
+            }
             notice("projection: \(error)")
             return inputs.map { _ in .unavailable(error.description) }
         }

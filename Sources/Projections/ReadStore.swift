@@ -1,3 +1,5 @@
+import EventSourcing
+import EventStore
 package import SQLite
 import Synchronization
 
@@ -33,6 +35,8 @@ package final class ReadStore: Sendable {
     private let readers: [Reader]
     let renditions = Renditions()
     private let current: Mutex<String>
+    /// What a reader or the writer found wrong with the file in use.
+    private let found = Mutex<String?>(nil)
 
     /// The file in use.
     package var path: String { current.withLock { $0 } }
@@ -95,6 +99,32 @@ package final class ReadStore: Sendable {
         }
     }
 
+    /// What was found wrong with the file in use; nil for all that is known.
+    var damage: String? { found.withLock { $0 } }
+
+    /// Says that `file` is damaged, if it is still the one in use and SQLite thinks so.
+    func note(_ error: SQLiteError, in file: String) {
+        guard error.isCorrupt, file == path else { return }
+        found.withLock { $0 = $0 ?? error.message }
+    }
+
+    /// Begins a damaged file anew under the next name, and calls its rows stale until they have
+    /// come to `targets`; for the writer alone, which has it not open.
+    ///
+    /// - Throws: where no file can be made.
+    func renew(because why: String, targets: [String: Position]) throws(SQLiteError) {
+        let next = files.clearNext()
+        let connection = try ReadSchema.open(next, durability)
+        let statement = try connection.statement(
+            "UPDATE projection SET stale = ?1, targets = ?2 WHERE id = 1")
+        try statement.bind(1, why)
+        try statement.bind(2, CheckpointTable.text(targets))
+        try statement.run()
+        turn(to: next)
+        found.withLock { $0 = nil }
+        removeOlder()
+    }
+
     /// Runs `body` in one transaction, on a free connection where there is one.
     func read<Value: Sendable>(
         _ body: @Sendable (Connection) throws(SQLiteError) -> Value
@@ -124,6 +154,7 @@ package final class ReadStore: Sendable {
             try connection.statement("COMMIT").run()
             return .success(value)
         } catch {
+            note(error, in: slot?.path ?? path)
             // The next read opens the file anew.
             slot = nil
             return .failure(.unavailable(error.description))

@@ -109,7 +109,13 @@ package final class Connection {
     }
 
     func failure(_ code: Int32, _ action: String) -> SQLiteError {
-        SQLiteError(code: code, message: String(cString: sqlite3_errmsg(handle)), action: action)
+        let error = SQLiteError(
+            code: code, message: String(cString: sqlite3_errmsg(handle)), action: action)
+        guard error.isCorrupt else { return error }
+        // The operator must know which of the files it is.
+        return SQLiteError(
+            code: code, message: "\(error.message): \(path) is damaged; shopctl doctor says more",
+            action: action)
     }
 
     /// Runs statements that give no rows, separated by semicolons.

@@ -22,6 +22,10 @@ enum UpCommand {
                 default: "0"),
             .value(
                 "out-for-delivery", "SECONDS", "how long it then takes to the door", default: "0"),
+            .value(
+                "disk-reserve", "MIB",
+                "kept on the disk for what is under way when the rest is full; with less free "
+                    + "beside it nothing new is taken", default: "64"),
             ShopCommand.json,
         ],
         example: "shopctl up --data .kassa --port 8080")
@@ -42,6 +46,8 @@ enum UpCommand {
         settings.holdFor = try invocation.seconds("hold-for", from: 1)
         settings.inTransit = try invocation.seconds("in-transit", from: 0)
         settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
+        settings.diskReserve =
+            Int64(try invocation.integer("disk-reserve", in: 0...1_048_576)) << 20
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }

@@ -42,8 +42,21 @@ import Testing
             name: "another service's file", way: .copy("payments/payments.db", to: orders),
             check: "orders log", finding: "holds the log payments"),
         Plant(
-            name: "a missing log", way: .removal(orders), check: "orders log", state: "warning",
-            finding: "none"),
+            name: "a missing log that others have read", way: .removal(orders),
+            check: "orders log", finding: "is missing or empty, and others have read it up to"),
+        Plant(
+            name: "a log that ends before what was read of it",
+            way: .sql(
+                file: "notifications/notifications.db",
+                "UPDATE checkpoints SET position = position + 9 WHERE source = 'orders/facts'"),
+            check: "orders events", finding: "its newest events are lost"),
+        Plant(
+            name: "a key of the wrong length",
+            way: .bytes(file: "gateway/cursor.key", at: 32, [1]), check: "cursor key",
+            finding: "does not hold 32 bytes"),
+        Plant(
+            name: "no key", way: .removal("gateway/cursor.key"), check: "cursor key",
+            state: "ok", finding: "there is none"),
         Plant(
             name: "a changed event",
             way: .sql(

@@ -73,7 +73,13 @@ import Testing
     @Test func `a port that is taken is named`() throws {
         let shop = try RunningShop.fresh()
         let port = shop.url.split(separator: ":").last.map { String($0) } ?? ""
-        expectRefusal(try up(try Folder(), port: port), port, "taken", "take another port")
+        let folder = try Folder()
+        expectRefusal(try up(folder, port: port), port, "taken", "take another port")
+        #expect(!FileManager.default.fileExists(atPath: folder.data))
+        let deep = try Shopctl.run(
+            "up", "--port", port, "--data", "\(folder.path)/not/there/yet")
+        expectRefusal(deep, port, "taken")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/not"))
         #expect(try shop.ended()["status"] == "completed")
     }
 

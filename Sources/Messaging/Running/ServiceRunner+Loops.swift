@@ -32,11 +32,15 @@ extension ServiceRunner {
         }
         box.engine?.log.close()
         inbox.withLock { $0.isUp = false }
+        refuseWaiting("the service is stopping")
+    }
+
+    private func refuseWaiting(_ why: String) {
         let left = inbox.withLock { inbox in
             defer { inbox.pending = [] }
             return inbox.pending
         }
-        for pending in left { pending.reply(.unavailable("the service is stopping")) }
+        for pending in left { pending.reply(.unavailable(why)) }
     }
 
     /// Recovers from disk, however often it takes; nil when the service stops first.
@@ -50,6 +54,8 @@ extension ServiceRunner {
                 return engine
             } catch {
                 notice("\(Core.log): cannot open its log: \(error)")
+                // It may take long: nobody is left to wait for it.
+                refuseWaiting("its log cannot be opened: \(error)")
                 rest(pause)
                 pause = min(pause * 2, .seconds(5))
             }

@@ -103,6 +103,10 @@ package final class ProjectionRunner: Sendable {
         _ = kassa_stage_enter(KASSA_STAGE_PROJECT)
         var engine: ProjectionEngine?
         while !isStopping {
+            if let why = store.damage {
+                engine = nil
+                renew(why)
+            }
             guard let current = engine ?? open() else { continue }
             engine = current
             let batch = state.wait(until: .now() + .milliseconds(50)) {
@@ -135,6 +139,24 @@ package final class ProjectionRunner: Sendable {
         }
         for pending in left { pending.reply(.unavailable("the gateway is stopping")) }
         freshness.expire(at: Timestamp(microseconds: .max))
+    }
+
+    /// A damaged file is worth nothing more than the logs it was made of.
+    private func renew(_ why: String) {
+        let targets = state.withLock { state in
+            var targets: [String: Position] = [:]
+            for (source, checkpoint) in state.checkpoints {
+                targets[source.description] = checkpoint.position
+            }
+            return targets
+        }
+        do throws(SQLiteError) {
+            notice("the read store is damaged, and all rows are made anew from the logs: \(why)")
+            try store.renew(because: "the read store was damaged", targets: targets)
+        } catch {
+            notice("projections: \(error)")
+            rest(.seconds(1))
+        }
     }
 
     private func open() -> ProjectionEngine? {

@@ -5,6 +5,7 @@ import Projections
 
 extension Gateway {
     func placeOrder(_ exchange: Exchange) throws(RequestError) {
+        try refuseIntake()
         let body = try OrderRequest(exchange.request, at: runtime.now())
         let context = try exchange.context(occurredAt: body.occurredAt)
         guard let order = OrderID(runtime.newID()) else {
@@ -55,6 +56,7 @@ extension Gateway {
     }
 
     func receiveStock(_ exchange: Exchange) throws(RequestError) {
+        try refuseIntake()
         let sku = try exchange.sku()
         var fields = try BodyFields(exchange.request, known: ["quantity", "reference"])
         let limits = Stock.quantities
@@ -79,6 +81,13 @@ extension Gateway {
             }
             exchange.respond(201, headers: headers, json: json)
         }
+    }
+
+    /// What would begin something new is refused where there is no room for it. What ends
+    /// something, as a cancellation does, is taken.
+    private func refuseIntake() throws(RequestError) {
+        guard let why = intakeRefusal() else { return }
+        throw RequestError(.unavailable("disk-full", why, retryAfter: 5))
     }
 
     private static func problem(_ outcome: CommandOutcome) -> Problem {

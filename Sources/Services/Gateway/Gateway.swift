@@ -23,6 +23,7 @@ package final class Gateway: Sendable {
     let readings: @Sendable () -> ShopReadings
     let aside: Aside
     let asideForMetrics: Aside
+    let intakeRefusal: @Sendable () -> String?
     let meter = RequestMeter()
 
     /// Does work later, on another thread; false where too much waits already.
@@ -35,12 +36,16 @@ package final class Gateway: Sendable {
     ///   - readings: what there is to measure; called by `asideForMetrics`.
     ///   - aside: takes what reads many rows or a log.
     ///   - asideForMetrics: takes `/metrics`, which must wait for none of that.
+    ///   - intakeRefusal: why no new order and no goods are taken; nil where they are. Asked with
+    ///     each of them, so it must not block.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
         orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
-        asideForMetrics: @escaping Aside, readiness: @escaping @Sendable () -> Readiness
+        asideForMetrics: @escaping Aside,
+        intakeRefusal: @escaping @Sendable () -> String? = { nil },
+        readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
         self.readStore = readStore
@@ -54,6 +59,7 @@ package final class Gateway: Sendable {
         self.readings = readings
         self.aside = aside
         self.asideForMetrics = asideForMetrics
+        self.intakeRefusal = intakeRefusal
         self.readiness = readiness
     }
 

@@ -20,15 +20,17 @@ enum CursorKey {
 
     /// - Throws: where the file cannot be read or made, or holds something else.
     static func load(_ path: String, _ runtime: any Runtime) throws(Failure) -> [UInt8] {
+        try access(path, F_OK) == 0 ? read(path) : make(path, runtime)
+    }
+
+    /// - Throws: where the file cannot be read, or holds something else.
+    static func read(_ path: String) throws(Failure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            guard errno == ENOENT else { throw failure(path) }
-            return try make(path, runtime)
-        }
+        guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }
         // One more than it must hold tells whether there is more.
         var key = [UInt8](repeating: 0, count: bytes + 1)
-        let count = read(descriptor, &key, key.count)
+        let count = Glibc.read(descriptor, &key, key.count)
         guard count >= 0 else { throw failure(path) }
         guard count == bytes else { throw .unusable(path, "it does not hold \(bytes) bytes") }
         return Array(key.prefix(bytes))

@@ -21,6 +21,8 @@ package final class DataFolder: Sendable {
 
     package let path: String
     private let descriptor: Int32
+    /// The folders that were not there before, this one first and then those it lies in.
+    private let made: [String]
 
     /// How often a lock that is held is asked for, 50 ms apart: about a second in all. A doctor
     /// holds it for a moment to look, and is no running shop.
@@ -36,6 +38,7 @@ package final class DataFolder: Sendable {
         {
             throw .unusable(path, "it is a file, not a folder")
         }
+        made = Self.missing(path)
         let services = ["orders", "payments", "deliveries", "notifications", "gateway", "broker"]
         do {
             for service in services {
@@ -65,6 +68,24 @@ package final class DataFolder: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    private static func missing(_ path: String) -> [String] {
+        var missing: [String] = []
+        var folder = URL(fileURLWithPath: path).standardizedFileURL
+        while !FileManager.default.fileExists(atPath: folder.path) {
+            missing.append(folder.path)
+            folder.deleteLastPathComponent()
+        }
+        return missing
+    }
+
+    /// Removes what a start has made that came to nothing, where there was no folder before it.
+    func discardIfNew() {
+        guard let own = made.first else { return }
+        try? FileManager.default.removeItem(atPath: own)
+        // Those it lies in only while they are empty.
+        for folder in made.dropFirst() { rmdir(folder) }
+    }
 
     /// A service's log.
     package static func log(_ service: String, in path: String) -> String {

@@ -3,6 +3,7 @@ import EventStore
 import Foundation
 import Messaging
 import Projections
+import SQLite
 
 /// The files: logs, read store and the broker's.
 extension Doctor {
@@ -11,12 +12,20 @@ extension Doctor {
     mutating func checkLog(_ service: String) {
         settings.progress("looking at \(service)")
         let path = DataFolder.log(service, in: settings.data)
-        guard FileManager.default.fileExists(atPath: path) else {
+        let isThere = FileManager.default.fileExists(atPath: path)
+        let inspection = isThere ? FileInspection(path: path, isInUse: isInUse) : nil
+        if inspection?.isEmpty ?? true,
+            case .gone(let why) = witnesses.verdict(on: LogName(service), nil)
+        {
+            return note(
+                "\(service) log", .problem, "\(path) is missing or empty, and \(why)",
+                "put it back with the -wal that was beside it, or restore a backup")
+        }
+        guard let log = inspection else {
             return note(
                 "\(service) log", .warning, "there is none in \(path)",
                 "shopctl up begins an empty one; restore a backup if there was one")
         }
-        let log = FileInspection(path: path, isInUse: isInUse)
         guard log.isKnownFormat || log.format == 0 else {
             return note(
                 "\(service) log", .problem, "it has format \(log.format), not this build's",
@@ -34,6 +43,37 @@ extension Doctor {
             newest = (service, at)
         }
         noteState(of: log, service)
+        noteLoss(path, LogName(service))
+    }
+
+    /// Whether others have read what the log does not hold.
+    private mutating func noteLoss(_ path: String, _ log: LogName) {
+        let mode: Connection.Mode =
+            isInUse || Connection.hasWriteAheadLog(path) ? .reader : .immutable
+        guard let reader = try? LogReader(path: path, mode: mode),
+            case .behind(let why) = witnesses.verdict(on: log, reader.queries)
+        else { return }
+        note(
+            "\(log) events", .problem,
+            "\(why): its newest events are lost; the file is older than its readers, or the -wal "
+                + "beside it was cut or lost",
+            "put back \(log).db and \(log).db-wal as they were, or keep what there is with "
+                + "shopctl epoch open --service \(log) --why '...'")
+    }
+
+    mutating func checkCursorKey() {
+        let path = DataFolder.cursorKey(in: settings.data)
+        guard FileManager.default.fileExists(atPath: path) else {
+            return note("cursor key", "there is none; the next shopctl up makes one")
+        }
+        do throws(CursorKey.Failure) {
+            _ = try CursorKey.read(path)
+            note("cursor key", "32 bytes")
+        } catch {
+            note(
+                "cursor key", .problem, error.description,
+                "delete it: the next shopctl up makes a new one, and refuses cursors given so far")
+        }
     }
 
     private mutating func noteState(of log: FileInspection, _ service: String) {

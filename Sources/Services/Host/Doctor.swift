@@ -44,6 +44,8 @@ package struct Doctor: Sendable {
     let settings: Settings
     /// The process that runs a shop on the folder, as its lock says; nil where none does.
     var process: String?
+    /// What is known of each log beside itself; read before the logs, which may grow meanwhile.
+    var witnesses = Witnesses()
     /// The newest recorded time of all logs.
     var newest: (log: String, at: Timestamp)?
 
@@ -56,8 +58,10 @@ package struct Doctor: Sendable {
         if hasFolder {
             checkLock()
             checkSpace()
+            witnesses = Witnesses(data: settings.data, isInUse: process != nil)
             for service in EventListing.services { checkLog(service) }
             checkReadStore()
+            checkCursorKey()
             checkBroker()
         }
         checkClock()
@@ -95,10 +99,11 @@ package struct Doctor: Sendable {
     private mutating func checkOpenFiles() {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        let count = limit.rlim_cur
+        // What `up` raises its own limit to.
+        let count = limit.rlim_max
         guard count < 1024 else { return note("open files", "at most \(Int64(clamping: count))") }
         note(
-            "open files", count < 128 ? .problem : .warning, "at most \(count)",
+            "open files", count < OpenFiles.least ? .problem : .warning, "at most \(count)",
             "raise it with ulimit -n: each connection and each log takes some")
     }
 
@@ -113,6 +118,6 @@ package struct Doctor: Sendable {
         note(
             "clock", .problem,
             "it says \(now), before the newest event of \(newest.log), \(newest.at)",
-            "set the system's clock: until then every new event gets the newest one's time")
+            "set the system's clock: until then time goes on from the newest event's")
     }
 }

@@ -8,41 +8,55 @@ import Messaging
 /// A log that was restored from a backup is behind them. It would take orders until the first of
 /// them shows its checkpoint; those orders would stand where others have read something else.
 enum Handshake {
+    enum Failure: Error, CustomStringConvertible {
+        case gone(path: String, why: String)
+
+        var description: String {
+            switch self {
+            case .gone(let path, let why):
+                "\(path) is missing or empty, and \(why): put it back with the -wal that was "
+                    + "beside it, or restore a backup and open a new epoch with shopctl epoch "
+                    + "open; a new shop takes another folder"
+            }
+        }
+    }
+
     /// Halts each log that is behind; a halted log opens, answers reads, and writes nothing.
     ///
-    /// - Throws: where the broker cannot be asked, or a halted log not be marked.
+    /// - Returns: the newest recorded time of all logs.
+    /// - Throws: where a log is gone that others have read, the broker cannot be asked, or a halted
+    ///   log not be marked.
     static func check(data: String, broker: any Broker, at now: Timestamp, notice: (String) -> Void)
-        throws
+        throws -> Timestamp
     {
-        let readers =
-            Wiring.logs.map { DataFolder.log($0.value, in: data) }
-            + [DataFolder.readStore(in: data)]
-        // A file that cannot be read is no witness; whoever opens it says what is wrong with it.
-        let checkpoints = readers.filter(FileManager.default.fileExists).compactMap {
-            try? CheckpointTable.read(path: $0)
-        }
+        let witnesses = Witnesses(data: data, isInUse: true)
+        var newest = Timestamp.epoch
         for log in Wiring.logs {
             let path = DataFolder.log(log.value, in: data)
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            var known = checkpoints.flatMap { checkpoints in
-                checkpoints.filter { $0.key.hasPrefix("\(log)/") }.map(\.value)
-            }
-            if let newest = try broker.state(of: Source(log, Publication.facts).stream).newest,
-                let held = try? Bulletin(newest), held.source.log == log
+            var published: Checkpoint?
+            if let message = try broker.state(of: Source(log, Publication.facts).stream).newest,
+                let held = try? Bulletin(message), held.source.log == log
             {
-                known.append(Checkpoint(held))
+                published = Checkpoint(held)
             }
-            guard let queries = try? LogReader(path: path).queries else { continue }
-            for checkpoint in known {
-                guard let verdict = try? LogFeed.compare(checkpoint, with: queries),
-                    case .refused(let why) = verdict
-                else { continue }
+            let isThere = FileManager.default.fileExists(atPath: path)
+            let queries = isThere ? try? LogReader(path: path).queries : nil
+            // What is there and cannot be read is for whoever opens it.
+            if isThere, queries == nil, !FileInspection(path: path, isInUse: true).isEmpty {
+                continue
+            }
+            switch witnesses.verdict(on: log, queries, published: published) {
+            case .good: break
+            case .gone(let why): throw Failure.gone(path: path, why: why)
+            case .behind(let why):
                 notice("\(log) has stopped: \(why)")
                 let stopped = try EventLog(path: path, name: log, at: now)
                 try stopped.halt(why)
-                break
             }
+            let last = try? queries?.log(after: Position(.max), limit: 1, .backward).first
+            newest = max(newest, last?.recordedAt ?? .epoch)
         }
+        return newest
     }
 }
 

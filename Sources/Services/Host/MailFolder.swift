@@ -13,6 +13,13 @@ import Synchronization
 package final class MailFolder: Mailer {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// What the system said, `errno`.
+        let code: Int32
+
+        /// Whether it is what keeps any mail from being written.
+        var isOfMachine: Bool {
+            [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, EACCES, EPERM, ENOENT].contains(code)
+        }
     }
 
     /// Writes to a descriptor as `write(2)` does, with its result and `errno`.
@@ -74,7 +81,16 @@ package final class MailFolder: Mailer {
 
     package func send(key: String, to: String, subject: String, body: String) throws {
         let now = runtime.now()
-        let mail = MboxMail(id: MailID(key: key), to: to, subject: subject, body: body, sent: now)
+        do {
+            try deliver(
+                MboxMail(id: MailID(key: key), to: to, subject: subject, body: body, sent: now),
+                at: now)
+        } catch let failure as Failure where failure.isOfMachine {
+            throw MailerDown(failure.description)
+        }
+    }
+
+    private func deliver(_ mail: MboxMail, at now: Timestamp) throws {
         try state.withLock { state in
             guard !state.known.contains(mail.id) else { return }
             var file = try file(of: now, &state)

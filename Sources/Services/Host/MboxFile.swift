@@ -90,7 +90,9 @@ struct MboxFile {
 
 extension MailFolder.Failure {
     fileprivate static func system(_ action: String, _ path: String) -> Self {
-        let reason = String(cString: strerror(errno))
-        return Self(description: "cannot \(action) \(path): \(reason)")
+        let code = errno
+        return Self(
+            description: "cannot \(action) \(path): \(String(cString: strerror(code)))",
+            code: code)
     }
 }

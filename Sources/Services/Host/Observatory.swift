@@ -24,6 +24,7 @@ struct Observatory: Sendable {
     let projections: ProjectionRunner
     let freshness: Freshness
     let mails: CountedMailer
+    let disk: DiskWatch
     let runtime: any Runtime
     let startedAt: Timestamp
     /// The server's to count in.
@@ -48,6 +49,9 @@ struct Observatory: Sendable {
         readings.projectionLag = projections.lag
         readings.isProjectionStale = freshness.staleReason != nil
         (readings.mailsSent, readings.mailsFailed) = (mails.sent, mails.failed)
+        let disk = disk.reading
+        readings.disk = .init(
+            free: disk.free, reserve: disk.held, isIntakeStopped: disk.isStopped)
         readings.server = statistics
         readings.process = .read()
         return readings

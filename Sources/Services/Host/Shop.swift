@@ -25,6 +25,9 @@ package final class Shop: Sendable {
         /// How long the built-in carrier has a parcel on the way, and then before the door.
         package var inTransit = Duration.zero
         package var outForDelivery = Duration.zero
+        /// Bytes kept on the folder's disk for what is under way when the rest is full; with less
+        /// than that free beside them nothing new is taken.
+        package var diskReserve: Int64 = 0
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -41,7 +44,8 @@ package final class Shop: Sendable {
     }
 
     private let folder: DataFolder
-    let runtime = SystemRuntime()
+    private let disk: DiskWatch
+    let runtime: SystemRuntime
     let orders: ServiceRunner<OrdersCore>
     let payments: ServiceRunner<PaymentsCore>
     let deliveries: ServiceRunner<DeliveriesCore>
@@ -60,18 +64,39 @@ package final class Shop: Sendable {
     ///
     /// - Throws: `Failure`, `DataFolder.Failure`, with what to do about it.
     package static func start(_ settings: Settings) throws -> Shop {
+        let files = try OpenFiles.prepare()
+        var settings = settings
+        settings.notice = Notices(settings.notice).tell
+        let folder = try DataFolder(path: settings.data)
+        let disk = DiskWatch(
+            folder: settings.data, reserve: settings.diskReserve, notice: settings.notice)
         do {
-            return try Shop(settings)
-        } catch let error as DataFolder.Failure {
-            throw error
-        } catch { throw Failure.cannotStart("\(error)") }
+            return try Shop(settings, folder, disk, files)
+        } catch {
+            disk.stop()
+            let free = DiskWatch.free(settings.data) ?? .max
+            folder.discardIfNew()
+            guard free < leastRoom else { throw Failure.cannotStart("\(error)") }
+            throw Failure.cannotStart(
+                "the disk of \(settings.data) is full, \(Doctor.size(free)) are free; make room, "
+                    + "and start again (\(error))")
+        }
     }
 
-    private init(_ settings: Settings) throws {
-        let (data, notice, runtime) = (settings.data, settings.notice, runtime)
-        folder = try DataFolder(path: data)
+    /// With less a start that fails does so for lack of room: the files of an empty shop take more.
+    private static let leastRoom: Int64 = 1 << 20
+
+    private init(
+        _ settings: Settings, _ folder: DataFolder, _ disk: DiskWatch, _ files: OpenFiles
+    ) throws {
+        let (data, notice) = (settings.data, settings.notice)
+        let runtime = SystemRuntime(notice: notice)
+        self.runtime = runtime
+        self.folder = folder
+        self.disk = disk
         let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
-        try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice)
+        runtime.notBefore(
+            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
         let wiring = Wiring(data: data)
         let carrier = BuiltInCarrier(
             times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
@@ -108,14 +133,14 @@ package final class Shop: Sendable {
         let observatory = Observatory(
             services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
             broker: broker, projections: projections, freshness: freshness, mails: mails,
-            runtime: runtime, startedAt: runtime.now())
+            disk: disk, runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
             projections: ProjectionsAdapter(runner: projections),
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
-            asideForMetrics: scrapes.take,
+            asideForMetrics: scrapes.take, intakeRefusal: disk.refusal,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: observatory.haltReason
@@ -130,7 +155,8 @@ package final class Shop: Sendable {
             try notifications.start()
             projections.start()
             server = try HTTPServer.start(
-                address: settings.address, port: settings.port, renderError: gateway.renderError,
+                address: settings.address, port: settings.port, limits: files.limits,
+                renderError: gateway.renderError,
                 statistics: observatory.statistics, handler: gateway.router.handle)
         } catch {
             Self.stop(orders, payments, deliveries, notifications, projections)
@@ -147,6 +173,7 @@ package final class Shop: Sendable {
         sidework.stop()
         scrapes.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
+        disk.stop()
     }
 
     /// All are told before any is waited for: nobody complains of another that is gone already.

@@ -38,10 +38,10 @@ package struct MailCalls: EffectHandler {
         else { return .answered("the mail's data cannot be read") }
         let owner = String(contact[..<space])
         let sealed = String(contact[contact.utf8.index(after: space)...])
+        let owned: SealingKey?
+        do { owned = try keys.key(of: owner) } catch { return .notMade("\(error)") }
+        guard let key = owned else { return .answered("the customer's personal data was erased") }
         do {
-            guard let key = try keys.key(of: owner) else {
-                return .answered("the customer's personal data was erased")
-            }
             let address = try SealedText.open(sealed, key: key, place: owner)
             try mailer.send(
                 key: effect.key, to: address, subject: kind.subject(effect.stream.id),
@@ -49,6 +49,8 @@ package struct MailCalls: EffectHandler {
             return .answered("")
         } catch let error as SealingError {
             return .answered("the address cannot be opened: \(error)")
+        } catch let error as MailerDown {
+            return .notMade(error.description)
         } catch { return .noAnswer("\(error)") }
     }
 }

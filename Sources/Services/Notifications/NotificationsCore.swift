@@ -27,6 +27,8 @@ package final class NotificationsCore: ServiceCore {
     ]
     /// How often a mail is tried before it is recorded as failed.
     private static let mailAttempts = 10
+    /// How long a mail waits that this machine could not hand over.
+    private static let faultPause = Duration.seconds(5)
 
     private let notifications = Aggregates<Notification>(category: "notification")
     private let retryPause: Duration
@@ -103,6 +105,9 @@ package final class NotificationsCore: ServiceCore {
             }
             let pause = min(retryPause * (1 << min(effect.attempts, 16)), .seconds(60))
             try transaction.postpone(effect, until: transaction.now + pause)
+        case .notMade:
+            try transaction.postpone(
+                effect, until: transaction.now + Self.faultPause, counts: false)
         }
     }
 }

@@ -85,7 +85,7 @@ package final class PaymentsCore: ServiceCore {
             try transaction.finish(effect)
             guard let command = PaymentCall.command(text) else { return }
             try decide(command, for: effect.stream.id, in: transaction)
-        case .noAnswer:
+        case .noAnswer, .notMade:
             try wait(effect, in: transaction, orGiveUp: .authorizationUnknown(reason: Self.late))
         }
     }

@@ -13,12 +13,16 @@ final class RunningShop: Sendable {
 
     /// Starts it, and waits until it is ready.
     ///
-    /// - Parameter options: further ones of `shopctl up`.
-    init(_ folder: Folder, port: UInt16 = 0, options: [String] = []) throws {
+    /// - Parameters:
+    ///   - options: further ones of `shopctl up`.
+    ///   - prefix: a command that runs it, `["env", "A=b"]`.
+    init(
+        _ folder: Folder, port: UInt16 = 0, options: [String] = [], prefix: [String] = []
+    ) throws {
         self.folder = folder
         child = try Child(
-            [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data] + options,
-            output: "\(folder.path)/up")
+            prefix + [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data]
+                + options, output: "\(folder.path)/up")
         let child = child
         let line = try eventually("the shop is ready") {
             if let code = child.exitCode { throw Failure("up: \(code), \(child.standardError)") }

@@ -23,7 +23,20 @@ extension ShopReadings {
         text.family(
             "kassa_mails_failed_total", .counter, "Mails not handed over; each is tried again.")
         text.sample([:], mailsFailed)
+        if let disk { write(disk, to: &text) }
         if let process { write(process, to: &text) }
+    }
+
+    private func write(_ disk: Disk, to text: inout MetricsText) {
+        text.family("kassa_disk_free_bytes", .gauge, "Free on the disk of the shop's folder.")
+        text.sample([:], disk.free)
+        text.family(
+            "kassa_disk_reserve_bytes", .gauge, "Kept on that disk for when the rest is full.")
+        text.sample([:], disk.reserve)
+        text.family(
+            "kassa_intake_stopped", .gauge,
+            "1 where new orders and goods are refused, as the disk is nearly full.")
+        text.sample([:], disk.isIntakeStopped)
     }
 
     private func write(_ server: HTTPServerStatistics, to text: inout MetricsText) {

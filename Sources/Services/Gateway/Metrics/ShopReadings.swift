@@ -63,6 +63,21 @@ package struct ShopReadings: Sendable {
         }
     }
 
+    /// The disk that the shop's folder is on.
+    package struct Disk: Hashable, Sendable {
+        package let free: Int64
+        /// What is kept there for when the rest is full.
+        package let reserve: Int64
+        /// Whether new orders and goods are refused.
+        package let isIntakeStopped: Bool
+
+        package init(free: Int64, reserve: Int64, isIntakeStopped: Bool) {
+            self.free = free
+            self.reserve = reserve
+            self.isIntakeStopped = isIntakeStopped
+        }
+    }
+
     /// What the operating system says of the process.
     package struct Process: Hashable, Sendable {
         package var residentBytes: Int64
@@ -96,6 +111,7 @@ package struct ShopReadings: Sendable {
     package var isProjectionStale = false
     package var mailsSent: Int64 = 0
     package var mailsFailed: Int64 = 0
+    package var disk: Disk?
     package var server: HTTPServerStatistics?
     package var process: Process?
 

@@ -1,0 +1,154 @@
+import Glibc
+import Messaging
+import Synchronization
+
+/// Keeps a reserve on the data folder's disk, and looks four times a second how much is left.
+///
+/// A thread of its own does so; see `DiskRules` for what it decides.
+final class DiskWatch: Sendable {
+    /// What was last seen.
+    struct Reading: Sendable {
+        var free: Int64 = 0
+        var held: Int64 = 0
+        var isStopped = false
+    }
+
+    private struct State: Sendable {
+        var rules: DiskRules
+        var reading = Reading()
+        var isStopping = false
+    }
+
+    private static let pause = Duration.milliseconds(250)
+
+    private let folder: String
+    private let file: ReserveFile
+    private let notice: @Sendable (String) -> Void
+    private let state: Monitor<State>
+    private let worker = Mutex<Worker?>(nil)
+
+    /// Fills the reserve where there is room for it, or gives it out where the disk is full, and
+    /// then goes on watching.
+    ///
+    /// - Parameters:
+    ///   - reserve: bytes; 0 keeps none.
+    ///   - notice: told what an operator should know of the disk.
+    init(folder: String, reserve: Int64, notice: @escaping @Sendable (String) -> Void) {
+        self.folder = folder
+        self.notice = notice
+        file = ReserveFile("\(folder)/reserve")
+        state = Monitor(State(rules: DiskRules(reserve: reserve)))
+        file.cut(to: reserve)
+        look(isFirst: true)
+        // Once more: the first look may have filled or released.
+        look(isFirst: true)
+        sayIfSmall()
+        guard reserve > 0 else { return }
+        worker.withLock { $0 = Worker("disk-watch") { [weak self] in self?.run() } }
+    }
+
+    var reading: Reading { state.withLock { $0.reading } }
+
+    /// Why nothing new is taken; nil where it is.
+    @Sendable func refusal() -> String? {
+        guard state.withLock({ $0.reading.isStopped }) else { return nil }
+        return "The shop's disk is full: nothing new is taken until there is room again. "
+            + "What was taken goes on."
+    }
+
+    /// Bytes that may still be written to the folder's disk; nil where nobody can say.
+    static func free(_ folder: String) -> Int64? {
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { return nil }
+        return Int64(clamping: UInt64(status.f_bavail) &* UInt64(status.f_frsize))
+    }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
+        worker.withLock { worker in
+            defer { worker = nil }
+            return worker
+        }?.join()
+    }
+
+    private func run() {
+        while true {
+            let isOver = state.wait(until: .now() + Self.pause) {
+                (state) -> Monitor<State>.Look<Bool> in
+                state.isStopping ? .done(true) : .wait(atMost: nil)
+            }
+            if isOver == true { return }
+            look()
+        }
+    }
+
+    private func look(isFirst: Bool = false) {
+        guard let free = Self.free(folder) else { return }
+        let held = file.size
+        let (step, was, rules) = state.withLock { state in
+            let was = state.rules.isStopped
+            let step = state.rules.look(free: free, held: held)
+            state.reading = Reading(free: free, held: held, isStopped: state.rules.isStopped)
+            return (step, was, state.rules)
+        }
+        switch step {
+        case .none: break
+        case .release:
+            file.cut(to: 0)
+            notice(
+                "the disk is full: the reserve of \(Doctor.size(rules.reserve)) is given to what "
+                    + "is under way; make room on the disk of \(folder)")
+        case .fill: file.fill(to: rules.reserve)
+        }
+        guard !isFirst, rules.isStopped != was else { return }
+        let left = "\(Doctor.size(free)) are free on the disk of \(folder)"
+        if rules.isStopped {
+            notice(
+                "\(left): no new orders and goods are taken, what was taken goes on; make room")
+        } else {
+            notice("\(left) again: new orders and goods are taken")
+        }
+    }
+
+    private func sayIfSmall() {
+        let (reading, rules) = state.withLock { ($0.reading, $0.rules) }
+        guard reading.isStopped else { return }
+        notice(
+            "\(Doctor.size(reading.free)) are free on the disk of \(folder), and the shop wants "
+                + "\(Doctor.size(rules.reserve - reading.held + rules.room)): no new orders and "
+                + "goods are taken; make room, or keep a smaller reserve with --disk-reserve")
+    }
+}
+
+/// A file that holds room on the disk and nothing else. Belongs to one thread at a time.
+private struct ReserveFile: Sendable {
+    private let path: String
+
+    init(_ path: String) { self.path = path }
+
+    var size: Int64 {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Gives back what is above `bytes`; without any the file goes.
+    func cut(to bytes: Int64) {
+        if bytes <= 0 {
+            // First its room: whoever has it open for a backup would hold it.
+            truncate(path, 0)
+            unlink(path)
+        } else if size > bytes {
+            truncate(path, off_t(bytes))
+        }
+    }
+
+    /// All of it or nothing; where there is no room after all, the next look tries again.
+    func fill(to bytes: Int64) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        // Not only a size: blocks, that nobody else can take.
+        if posix_fallocate(descriptor, 0, off_t(bytes)) != 0 { ftruncate(descriptor, 0) }
+    }
+}

@@ -1,0 +1,38 @@
+import EventSourcing
+import Messaging
+
+/// Passes on what an operator is told; what is told again within a minute is counted and not
+/// repeated. A fault that lasts makes many threads say the same.
+final class Notices: Sendable {
+    private struct Said: Sendable {
+        var at: MonotonicTime
+        var more = 0
+    }
+
+    private static let pause = Duration.seconds(60)
+    /// The most texts that are remembered.
+    private static let limit = 256
+
+    private let said = Monitor<[String: Said]>([:])
+    private let pass: @Sendable (String) -> Void
+
+    init(_ pass: @escaping @Sendable (String) -> Void) { self.pass = pass }
+
+    @Sendable func tell(_ text: String) {
+        let now = MonotonicTime.now()
+        let more: Int? = said.withLock { said in
+            if var known = said[text], now < known.at + Self.pause {
+                known.more += 1
+                said[text] = known
+                return nil
+            }
+            if said.count >= Self.limit { said = said.filter { now < $0.value.at + Self.pause } }
+            // Everything is new: then all of it is worth saying.
+            if said.count >= Self.limit { said = [:] }
+            defer { said[text] = Said(at: now) }
+            return said[text]?.more ?? 0
+        }
+        guard let more else { return }
+        pass(more == 0 ? text : "\(text) (and \(more) times before)")
+    }
+}

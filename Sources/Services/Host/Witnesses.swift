@@ -1,0 +1,59 @@
+import EventSourcing
+import EventStore
+import Foundation
+import Messaging
+
+/// What the readers of the logs have of them: the checkpoints in the other files of a shop.
+///
+/// A log that ends before what its readers have has lost events: the file is older than they are,
+/// or what was beside it is gone.
+struct Witnesses {
+    enum Verdict: Hashable {
+        /// The log holds all that is known of it.
+        case good
+        /// There is nothing of the log, and others have read so far.
+        case gone(String)
+        /// The log holds less than others, or something else.
+        case behind(String)
+    }
+
+    private var checkpoints: [[String: Checkpoint]] = []
+
+    /// Knows of nothing.
+    init() {}
+
+    /// Reads them now; what is compared with them later may have grown.
+    ///
+    /// A file that cannot be read is no witness; whoever opens it says what is wrong with it.
+    ///
+    /// - Parameter isInUse: whether somebody may be writing the files.
+    init(data: String, isInUse: Bool) {
+        let readers =
+            Wiring.logs.map { DataFolder.log($0.value, in: data) }
+            + [DataFolder.readStore(in: data)]
+        checkpoints = readers.filter(FileManager.default.fileExists).compactMap {
+            try? CheckpointTable.look(path: $0, isInUse: isInUse)
+        }
+    }
+
+    /// - Parameters:
+    ///   - queries: of the log; nil where there is none.
+    ///   - published: what the broker says was published, where it was asked.
+    func verdict(on log: LogName, _ queries: LogQueries?, published: Checkpoint? = nil) -> Verdict {
+        let known =
+            checkpoints.flatMap { table in
+                table.filter { $0.key.hasPrefix("\(log)/") }.map(\.value)
+            } + (published.map { [$0] } ?? [])
+        let furthest = known.map(\.position).max() ?? .start
+        guard let queries else {
+            return furthest > .start ? .gone("others have read it up to \(furthest)") : .good
+        }
+        for checkpoint in known {
+            guard let verdict = try? LogFeed.compare(checkpoint, with: queries),
+                case .refused(let why) = verdict
+            else { continue }
+            return .behind(why)
+        }
+        return .good
+    }
+}

@@ -1,0 +1,49 @@
+import EventSourcing
+import Foundation
+import Testing
+
+/// The machine's clock is set back while the shop works, and before it starts.
+@Suite struct ClockTests {
+    private func recorded(_ folder: Folder) throws -> [[String]] {
+        try EventListings.services.map { service in
+            try Shopctl.events(service, in: folder).map { $0["recordedAt"]?.string ?? "" }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `a clock set back an hour holds up no order and expires none`(atStart: Bool) throws {
+        guard let clock = try SetClock() else { return print("SKIPPED: there is no clang") }
+        var shop = try RunningShop(try Folder(), prefix: clock.prefix)
+        let folder = shop.folder
+        try shop.receive("mug", 100)
+        // One asks for its payment thrice, seconds apart: both sides of the change.
+        let before = try ["tok_ok", "tok_flaky"].map {
+            try shop.accepted(OrderBody(token: $0, more: OrderBody.contact))["id"]
+        }
+        if atStart { try shop.stop() }
+        try clock.set(back: 3600)
+        if atStart { shop = try RunningShop(folder, prefix: clock.prefix) }
+        let after = try ["tok_ok", "tok_flaky"].map {
+            try shop.accepted(OrderBody(token: $0, more: OrderBody.contact))["id"]
+        }
+        for id in before + after {
+            #expect(try shop.end(of: id)["status"] == "completed", "\(shop.notices)")
+        }
+        try eventually("all mails are sent") {
+            try after.allSatisfy {
+                try shop.get("/v1/orders/\($0)").json["mailsSent"]?.integer == 5
+            }
+        }
+        let told = shop.notices.split(separator: "\n").filter { $0.contains("set the clock right") }
+        #expect(told.count == 1, "\(shop.notices)")
+        // Set right again: time goes on.
+        try clock.set(back: 0)
+        #expect(try shop.ended()["status"] == "completed")
+        try shop.stop()
+        for times in try recorded(folder) {
+            #expect(!times.isEmpty && times == times.sorted())
+        }
+        let verified = try Shopctl.verify(folder)
+        #expect(verified.code == 0, "\(verified.all)")
+    }
+}
