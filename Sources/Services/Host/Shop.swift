@@ -25,8 +25,6 @@ package final class Shop: Sendable {
         /// How long the built-in carrier has a parcel on the way, and then before the door.
         package var inTransit = Duration.zero
         package var outForDelivery = Duration.zero
-        /// Whether each mail is kept as a file; else they are counted alone.
-        package var keepsMails = true
         /// Bytes kept on the folder's disk for what is under way when the rest is full; with less
         /// than that free beside them nothing new is taken.
         package var diskReserve: Int64 = 0
@@ -121,9 +119,7 @@ package final class Shop: Sendable {
             feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
             notice: notice)
         let mails = CountedMailer(
-            settings.keepsMails
-                ? try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
-                : NoMailer())
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
