@@ -7,8 +7,10 @@ extension Engine {
         throws(StoreError) -> EngineOutput<Core.Answer>
     {
         if let why = stopped[source.description] { return .stopped(why) }
+        var checkpoint = checkpoint(of: source)
+        var hasMoved = false
+        defer { if hasMoved { advance(source, to: checkpoint) } }
         for item in received {
-            var checkpoint = checkpoint(of: source)
             let bulletin: Bulletin
             do throws(MalformedMessage) {
                 bulletin = try Bulletin(item.carried)
@@ -18,7 +20,7 @@ extension Engine {
                 notice("\(source): \(error)")
                 continue
             }
-            guard bulletin.source == source else {
+            guard bulletin.comes(from: source) else {
                 notice("\(source): a message of \(bulletin.source) came this way and is left out")
                 continue
             }
@@ -36,7 +38,7 @@ extension Engine {
                 checkpoint.advance(to: message)
             case .watermark(let watermark): checkpoint.advance(to: watermark)
             }
-            advance(source, to: checkpoint)
+            hasMoved = true
         }
         return .taken
     }

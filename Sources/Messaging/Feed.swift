@@ -186,13 +186,19 @@ extension StoredRecord {
     ///
     /// - Throws: `unreadableEvent` where its metadata are damaged: it must not be passed over.
     package func message(_ form: Published, previous: Position) throws(StoreError) -> Message {
-        let parsed: Metadata
+        message(form, previous: previous, try parsedMetadata())
+    }
+
+    func parsedMetadata() throws(StoreError) -> Metadata {
         do throws(JSONError) {
-            parsed = try Metadata(try JSON(parsing: metadata))
+            return try Metadata(try JSON(parsing: metadata))
         } catch { throw .unreadableEvent(identity, .malformed(type, error)) }
-        return Message(
+    }
+
+    func message(_ form: Published, previous: Position, _ metadata: Metadata) -> Message {
+        Message(
             identity: identity, channel: form.channel, previous: previous, stream: stream,
-            version: version, type: form.type, recordedAt: recordedAt, metadata: parsed,
+            version: version, type: form.type, recordedAt: recordedAt, metadata: metadata,
             data: form.data, leaf: leaf)
     }
 }

@@ -19,7 +19,7 @@ extension ProjectionEngine {
                 notice("\(source): \(error)")
                 continue
             }
-            guard bulletin.source == source else {
+            guard bulletin.comes(from: source) else {
                 notice("\(source): a message of \(bulletin.source) came this way and is left out")
                 continue
             }
