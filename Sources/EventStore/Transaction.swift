@@ -28,6 +28,8 @@ package final class Transaction {
     package var notBefore = Timestamp.epoch
     /// All that was appended so far.
     package private(set) var records: [StoredRecord] = []
+    /// All that was done to effects so far, in order.
+    package internal(set) var effectChanges: [EffectChange] = []
 
     init(log: EventLog, now: Timestamp) {
         self.log = log
@@ -168,6 +170,7 @@ package final class Transaction {
     {
         let saved = (log.head, log.lastRecorded, log.tree, log.headLeaf)
         let (count, mark) = (records.count, log.journal.count)
+        let changes = effectChanges.count
         try write { (connection) throws(SQLiteError) in
             try connection.statement("SAVEPOINT attempt").run()
         }
@@ -180,6 +183,7 @@ package final class Transaction {
         } catch {
             (log.head, log.lastRecorded, log.tree, log.headLeaf) = saved
             records.removeSubrange(count...)
+            effectChanges.removeSubrange(changes...)
             for (name, before) in log.journal[mark...].reversed() { log.pending[name] = before }
             log.journal.removeSubrange(mark...)
             failure = nil

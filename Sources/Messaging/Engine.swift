@@ -85,8 +85,7 @@ package final class Engine<Core: ServiceCore> {
     private var published: Position?
     private var lastSave = Timestamp.epoch
     private var isClockOff = false
-    /// The effects handed out and not yet back.
-    private var running: Set<Int64> = []
+    private var calls = EffectQueue()
 
     /// The most bulletins of a source in one batch; as many are applied singly after an unclean
     /// start.
@@ -151,17 +150,17 @@ package final class Engine<Core: ServiceCore> {
         let saved = (checkpoints, parkedKeys, inHand, stopped)
         do throws(StoreError) {
             var appended: [StoredRecord] = []
+            var changes: [EffectChange] = []
             let outputs = try log.commit(at: now) { (transaction) throws(StoreError) in
                 var outputs: [EngineOutput<Core.Answer>] = []
                 for input in inputs { outputs.append(try take(input, in: transaction)) }
                 try fireTimers(in: transaction)
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
                 appended = transaction.records
+                changes = transaction.effectChanges
                 return outputs
             }
-            for input in inputs {
-                if case .effect(let effect, _) = input { running.remove(effect.id) }
-            }
+            calls.follow(changes, at: max(now, log.lastRecorded))
             show(at: now, appended: appended)
             return outputs
         } catch {
@@ -211,7 +210,8 @@ package final class Engine<Core: ServiceCore> {
             advance(source, to: checkpoint)
             return .done
         case .effect(let effect, let result):
-            guard try transaction.isWaiting(effect) else { return .done }
+            let isFirst = calls.takeBack(effect)
+            guard try isFirst ? true : transaction.isWaiting(effect) else { return .done }
             transaction.metadata = Metadata(stored: effect.metadata)
             let failure = try isolated { () throws(StoreError) in
                 try attempt(in: transaction) { () throws(StoreError) in
@@ -337,10 +337,7 @@ package final class Engine<Core: ServiceCore> {
     package func effectsToRun(at now: Timestamp, limit: Int) -> [Effect] {
         guard !isBroken, log.haltReason == nil, limit > 0 else { return [] }
         do throws(StoreError) {
-            let due = try log.effects(dueBy: now, limit: limit + running.count)
-            let fresh = due.filter { !running.contains($0.id) }.prefix(limit)
-            for effect in fresh { running.insert(effect.id) }
-            return Array(fresh)
+            return try calls.handOut(at: now, limit: limit, from: log)
         } catch {
             notice("\(Core.log): \(error)")
             return []
