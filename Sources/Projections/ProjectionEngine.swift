@@ -169,6 +169,7 @@ package final class ProjectionEngine {
                 try save(in: connection, at: lastSave)
                 try connection.execute("COMMIT")
             }
+            store.renditions.forgetAll()
             rows.settle()
             show()
             return folded
@@ -176,6 +177,7 @@ package final class ProjectionEngine {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
             state = saved
             isBroken = true
+            store.renditions.forgetAll()
             notice("projection: \(error)")
             return .failed(error.description)
         }

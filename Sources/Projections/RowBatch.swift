@@ -31,7 +31,7 @@ package final class RowBatch {
     init(_ connection: Connection) { self.connection = connection }
 
     /// The orders that differ from the file; each with its lines.
-    var changedOrders: [String] { orders.changed }
+    var changedOrders: [String] { orders.changedKeys }
 
     var isEmpty: Bool {
         orders.changed.isEmpty && stock.changed.isEmpty && reservations.changed.isEmpty

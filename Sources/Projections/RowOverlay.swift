@@ -14,6 +14,9 @@ struct RowOverlay<Row> {
     /// The places of what differs from the file, in the order it was first changed.
     private(set) var changed: [Int] = []
 
+    /// The keys of what differs from the file.
+    var changedKeys: [String] { changed.map { slots[$0].key } }
+
     /// - Parameter capacity: the most rows that are kept once they are written.
     init(capacity: Int) { self.capacity = capacity }
 
