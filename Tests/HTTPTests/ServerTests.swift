@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func `a control byte becomes a space, wherever in a value it stands`() throws {
-        func value(_ byte: UInt8, _ at: Int) -> String {
+        @Sendable func value(_ byte: UInt8, _ at: Int) -> String {
             let character = Character(Unicode.Scalar(byte))
             return "<" + String(repeating: "a", count: at) + String(character) + "zé>"
         }

@@ -2,6 +2,7 @@ import Domain
 import EventSourcing
 import EventStore
 import Foundation
+import Messaging
 import Projections
 import SQLite
 import Synchronization
@@ -149,30 +150,31 @@ import Testing
         let log = shop.orders
         _ = engine.take(log.received(0..<1), of: log.source, at: now)
         let (store, id) = (engine.store, try id("order-0"))
-        let (isOver, stale, reads) = (Atomic(false), Atomic(0), Atomic(0))
+        let tally = Tally()
         let readers = DispatchGroup()
-        withExtendedLifetime(readers) {
-            for _ in 0..<3 {
-                DispatchQueue.global().async(group: readers) {
-                    while !isOver.load(ordering: .acquiring) {
-                        let seen = freshness.token.marks.first { $0.log == log.source.log }
-                        let shown = try? store.order(id) { Array("\($0.marks[0].position)".utf8) }
-                        let position = shown.flatMap {
-                            Int64(String(decoding: $0.body, as: UTF8.self))
-                        }
-                        reads.add(1, ordering: .relaxed)
-                        if (position ?? 0) < (seen?.mark.position.value ?? 0) {
-                            stale.add(1, ordering: .relaxed)
-                        }
+        for _ in 0..<3 {
+            DispatchQueue.global().async(group: readers) {
+                while !tally.isOver.load(ordering: .acquiring) {
+                    let seen = freshness.token.marks.first { $0.log == LogName("orders") }
+                    let shown = try? store.order(id) { Array("\($0.marks[0].position)".utf8) }
+                    let position = shown.flatMap { Int64(String(decoding: $0.body, as: UTF8.self)) }
+                    if (position ?? 0) < (seen?.mark.position.value ?? 0) {
+                        tally.stale.add(1, ordering: .relaxed)
                     }
                 }
             }
-            for at in 1..<log.messages.count {
-                _ = engine.take(log.received(at..<at + 1), of: log.source, at: now)
-            }
-            isOver.store(true, ordering: .releasing)
-            readers.wait()
         }
-        #expect(stale.load(ordering: .relaxed) == 0)
+        for at in 1..<log.messages.count {
+            _ = engine.take(log.received(at..<at + 1), of: log.source, at: now)
+        }
+        tally.isOver.store(true, ordering: .releasing)
+        readers.wait()
+        #expect(tally.stale.load(ordering: .relaxed) == 0)
+        #expect(freshness.token == ConsistencyToken(log.messages[log.messages.count - 1].identity))
+    }
+
+    private final class Tally: Sendable {
+        let isOver = Atomic(false)
+        let stale = Atomic(0)
     }
 }
