@@ -74,6 +74,10 @@ import Testing
             sql: "UPDATE streams SET version = version - 1 WHERE key = 1;",
             finds: ["payments", "is kept at version 3, its events end at 4"]),
         Change(
+            name: "a stream that is kept at no version", file: "deliveries",
+            sql: "UPDATE streams SET version = 0 WHERE key = 1;",
+            finds: ["stock-mug is kept at version 0, its events end at 1"]),
+        Change(
             name: "a stream without events", file: "orders",
             sql: "INSERT INTO streams(name, version) VALUES ('order-ghost', 2);",
             finds: ["orders", "order-ghost is kept at version 2, its events end at 0"]),

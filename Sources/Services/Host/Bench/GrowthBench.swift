@@ -9,7 +9,7 @@ import Glibc
 /// Every batch is durable. The file stays in the system's page cache as far as memory goes.
 package enum GrowthBench {
     /// What an event takes on disk at most, the `-wal` and the indexes counted.
-    private static let bytesPerEvent: Int64 = 800
+    private static let bytesPerEvent: Int64 = 500
     /// The rates of so many equal parts are reported; of ten million events that is each million.
     private static let parts = 10
     private static let batch = 252
