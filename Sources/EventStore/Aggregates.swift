@@ -68,6 +68,8 @@ package final class Aggregates<D: Decider> {
     package func decide(_ command: D.Command, for id: String, in transaction: Transaction)
         throws(StoreError) -> Result<[D.Event], D.Rejection>
     {
+        let decides = Stage.decide()
+        defer { decides.leave() }
         var entry = try load(id, in: transaction)
         let events: [D.Event]
         do throws(D.Rejection) {

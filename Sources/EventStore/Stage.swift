@@ -4,6 +4,9 @@ import CPlatform
 package struct Stage {
     private let before: kassa_stage
 
+    /// From here on a decider is at work.
+    package static func decide() -> Stage { Stage(before: kassa_stage_enter(KASSA_STAGE_DECIDE)) }
+
     /// From here on events are written as JSON.
     package static func encode() -> Stage { Stage(before: kassa_stage_enter(KASSA_STAGE_ENCODE)) }
 

@@ -121,9 +121,8 @@ import Testing
             let head = Position(Int64((batch + 1) * size))
             board.show(
                 LogStatus(
-                    epoch: .first, head: head, leaf: MerkleTree.emptyRoot, treeSize: head.value,
-                    treeRoot: MerkleTree.emptyRoot, asOf: .epoch, upSince: .epoch, read: [:],
-                    readAsOf: [:], haltReason: nil),
+                    epoch: .first, head: head, leaf: MerkleTree.emptyRoot, tree: MerkleFrontier(),
+                    asOf: .epoch, upSince: .epoch, read: [:], readAsOf: [:], haltReason: nil),
                 appended: records)
             #expect(board.tail(after: Position(head.value - 10), limit: 100)?.count == 10)
         }

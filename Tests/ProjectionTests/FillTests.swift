@@ -18,7 +18,7 @@ import Testing
         let events = try store.fill(from: shop.feeds)
         #expect(try dump(store.path) == dump(live.store.path))
         #expect(events == shop.logs.reduce(0) { $0 + $1.head.value })
-        let checkpoints = try CheckpointTable.read(path: store.path)
+        let checkpoints = try CheckpointTable.look(path: store.path, isInUse: false)
         for log in shop.logs {
             #expect(checkpoints[log.source.description]?.position == log.head)
         }
@@ -61,7 +61,7 @@ import Testing
         #expect(throws: ComparisonError.self) {
             try store.fill(from: [(log.source, failing)])
         }
-        let read = try CheckpointTable.read(path: store.path)[log.source.description]?.position
+        let read = try CheckpointTable.look(path: store.path, isInUse: false)[log.source.description]?.position
         let connection = try Connection(path: store.path, mode: .reader)
         #expect(try connection.integer("SELECT count(*) FROM stock") == read?.value)
         _ = try store.fill(from: [(log.source, LongFeed(log))])

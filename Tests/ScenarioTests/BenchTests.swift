@@ -27,7 +27,8 @@ import Testing
 
         /// p50, p99, p99.9 and the greatest, and of how many.
         func latency(_ section: String, _ name: String) throws -> (parts: [Double], count: Int) {
-            let row = try #require(row(latencies, section, name), "\(section) \(name)")
+            let found = row(latencies, section, name)
+            let row = try #require(found, "\(section) \(name)")
             let parts = ["p50", "p99", "p999", "max"].compactMap { row[$0] as? Double }
             return (parts, row["count"] as? Int ?? -1)
         }

@@ -8,7 +8,7 @@ import Testing
 /// Mails as files: each once, whole or not at all.
 @Suite struct MailTests {
     private let place: Place
-    private let clock = SetClock()
+    private let clock = MailClock()
 
     init() throws { place = try Place() }
 
@@ -213,7 +213,7 @@ private final class Place: Sendable {
 }
 
 /// A clock that stands where it is set.
-private final class SetClock: Runtime {
+private final class MailClock: Runtime {
     private let time = Mutex(Timestamp("2026-01-31T09:30:00Z") ?? .epoch)
 
     func set(_ text: String) { time.withLock { $0 = Timestamp(text) ?? .epoch } }

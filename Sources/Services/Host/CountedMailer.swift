@@ -23,8 +23,3 @@ final class CountedMailer: Mailer {
         }
     }
 }
-
-/// A mailer that drops what it is given: for a bench that would fill a folder with millions.
-struct NoMailer: Mailer {
-    func send(key: String, to: String, subject: String, body: String) {}
-}

@@ -25,8 +25,6 @@ package final class Shop: Sendable {
         /// How long the built-in carrier has a parcel on the way, and then before the door.
         package var inTransit = Duration.zero
         package var outForDelivery = Duration.zero
-        /// Whether each mail is kept as a file; else they are counted alone.
-        package var keepsMails = true
         /// Bytes kept on the folder's disk for what is under way when the rest is full; with less
         /// than that free beside them nothing new is taken.
         package var diskReserve: Int64 = 0
@@ -93,16 +91,9 @@ package final class Shop: Sendable {
     ) throws {
         let (data, notice) = (settings.data, settings.notice)
         let runtime = SystemRuntime(notice: notice)
-        self.runtime = runtime
-        self.folder = folder
-        self.disk = disk
-        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
-        runtime.notBefore(
-            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
+        (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
+        let broker = try Self.openBroker(data, runtime, notice)
         let wiring = Wiring(data: data)
-        let carrier = BuiltInCarrier(
-            times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
-            runtime: runtime)
         func settingsOf(_ log: LogName) -> ServiceSettings {
             ServiceSettings(path: DataFolder.log(log.value, in: data))
         }
@@ -118,12 +109,10 @@ package final class Shop: Sendable {
         deliveries = ServiceRunner(
             settings: settingsOf(DeliveriesCore.log),
             makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
-            feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
-            notice: notice)
+            feeds: wiring.feeds, handler: CarrierCalls(carrier: settings.carrier(runtime)),
+            runtime: runtime, notice: notice)
         let mails = CountedMailer(
-            settings.keepsMails
-                ? try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime)
-                : NoMailer())
+            try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
         notifications = ServiceRunner(
@@ -168,6 +157,17 @@ package final class Shop: Sendable {
         }
     }
 
+    /// Opens the broker, and sees to it that no log is behind what others have read of it, nor the
+    /// time behind what the logs have recorded.
+    private static func openBroker(
+        _ data: String, _ runtime: SystemRuntime, _ notice: @escaping @Sendable (String) -> Void
+    ) throws -> SegmentBroker {
+        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
+        runtime.notBefore(
+            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
+        return broker
+    }
+
     /// How many orders the read store shows as completed.
     func completedOrders() throws(ReadError) -> Int { try store.count(of: .completed) }
 
@@ -196,6 +196,13 @@ package final class Shop: Sendable {
         payments.stop()
         deliveries.stop()
         notifications.stop()
+    }
+}
+
+extension Shop.Settings {
+    fileprivate func carrier(_ runtime: any Runtime) -> BuiltInCarrier {
+        BuiltInCarrier(
+            times: .init(inTransit: inTransit, outForDelivery: outForDelivery), runtime: runtime)
     }
 }
 

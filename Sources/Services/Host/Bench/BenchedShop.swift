@@ -43,13 +43,10 @@ final class BenchedShop {
 
     /// Starts a shop in this process.
     ///
-    /// - Parameters:
-    ///   - data: its folder.
-    ///   - keepsMails: whether each mail is a file, as it is in a shop that is no bench.
-    init(data: String, keepsMails: Bool = true) throws {
+    /// - Parameter data: its folder.
+    init(data: String) throws {
         var settings = Shop.Settings(data: data)
         settings.port = 0
-        settings.keepsMails = keepsMails
         let shop = try Shop.start(settings)
         (self.shop, self.data) = (shop, data)
         (host, port) = ("127.0.0.1", shop.port)

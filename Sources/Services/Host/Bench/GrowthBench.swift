@@ -31,7 +31,7 @@ package enum GrowthBench {
         progress("reading streams")
         try read(path, old: old, new: growing.newest(samples), &report)
         report.add("memory, at the end", residentMemory(), "MiB")
-        report.add("memory, at most", Stopwatch.peakMemory(), "MiB")
+        report.add("memory, at most", PeakMemory.read(), "MiB")
         return report
     }
 

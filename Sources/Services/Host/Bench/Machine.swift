@@ -21,7 +21,7 @@ package struct Machine: Sendable {
         return Machine(
             processor: cpu.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown",
             cores: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
-            hasSHA: kassa_sha256_is_accelerated(),
+            hasSHA: kassa_sha256_has(KASSA_SHA256_SHA),
             kernel: text("/proc/sys/kernel/osrelease").trimmingCharacters(in: .newlines),
             sqlite: FileInspection.libraryVersion, build: Build.configuration)
     }

@@ -80,3 +80,13 @@ enum SampleShop {
         }
     }
 }
+
+extension Shop {
+    /// How many events all logs hold.
+    fileprivate var eventCount: Int64 {
+        [
+            orders.board.status, payments.board.status, deliveries.board.status,
+            notifications.board.status,
+        ].reduce(0) { $0 + ($1?.head.value ?? 0) }
+    }
+}

@@ -170,6 +170,8 @@ package enum ShopBench {
             all += bytes
         }
         report.add("logs and read store", all / Double(orders), "bytes an order")
+        let mails = Double(BenchFolder.bytes(in: DataFolder.mails(in: data)))
+        report.add("mails", mails / Double(orders), "bytes an order")
         report.add(
             "broker, a window of bounded size",
             mebibytes(brokerBytes(in: data)), "MB")

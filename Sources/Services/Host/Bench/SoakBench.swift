@@ -78,7 +78,7 @@ package enum SoakBench {
     package static func run(
         _ settings: Settings, data: String, progress: (String) -> Void, show: (Sample) -> Void
     ) throws -> (report: BenchReport, growth: [String]) {
-        let shop = try BenchedShop(data: data, keepsMails: false)
+        let shop = try BenchedShop(data: data)
         defer { shop.stop() }
         try shop.receiveGoods(lines: settings.lines)
         let requests = shop.requests(lines: settings.lines)
