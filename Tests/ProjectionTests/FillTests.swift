@@ -61,7 +61,8 @@ import Testing
         #expect(throws: ComparisonError.self) {
             try store.fill(from: [(log.source, failing)])
         }
-        let read = try CheckpointTable.look(path: store.path, isInUse: false)[log.source.description]?.position
+        let read = try CheckpointTable.look(path: store.path, isInUse: false)[
+            log.source.description]?.position
         let connection = try Connection(path: store.path, mode: .reader)
         #expect(try connection.integer("SELECT count(*) FROM stock") == read?.value)
         _ = try store.fill(from: [(log.source, LongFeed(log))])

@@ -63,7 +63,7 @@ package enum GrowthBench {
             let spent = (Stopwatch.processor() - processor) / count * 1e6
             progress("\(written) of \(events) events, \(Int(rates.last ?? 0)) a second")
             report.add(
-                "append, up to \(written)", rates.last ?? 0, "events/s", .atLeast(100_000))
+                "append, up to \(end)", rates.last ?? 0, "events/s", .atLeast(100_000))
             if part == 1 || part == parts {
                 report.add("  processor time", spent, "us an event")
                 report.add("  memory", residentMemory(), "MiB")
