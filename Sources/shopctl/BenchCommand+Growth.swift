@@ -7,7 +7,7 @@ extension BenchCommand {
         "growth", "one log of many events: appending, opening and reading it by then",
         options: [
             .value(
-                "events", "COUNT", "how many; each takes 600 bytes or so on disk",
+                "events", "COUNT", "how many; each takes 400 bytes or so on disk",
                 default: "10000000")
         ],
         example: "shopctl bench growth --events 10000000")

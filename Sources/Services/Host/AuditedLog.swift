@@ -88,7 +88,7 @@ struct AuditedLog {
         var version = Version.none
     }
 
-    /// Streams that go on behind the version that is kept; the most that are named.
+    /// The most streams that are named of those that go on behind the version that is kept.
     private static let overrunLimit = AuditFindings.limit
 
     private let path: String
@@ -157,9 +157,11 @@ struct AuditedLog {
         leaves.add(event, of: open.stream)
         if leaves.isFull { leaves.check(&tree, &findings) }
         let expected = Version(open.version.value + 1)
+        let isKnown = open.version > .none
         open.version = event.version
-        if event.version > open.kept, event.version != expected {
-            // A stream that was done with: it goes on behind what is kept.
+        guard event.version <= open.kept else {
+            if isKnown { findings.add("\(open.stream) has no version \(expected)") }
+            streams[event.key] = nil
             if overruns.count < Self.overrunLimit || overruns[event.key] != nil {
                 overruns[event.key] = open
             }
