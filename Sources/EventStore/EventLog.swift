@@ -35,6 +35,7 @@ package final class EventLog {
     var nextStreamKey: Int64
     /// What `pending` held before each append, for going back.
     var journal: [(name: ExactText, before: StreamEntry?)] = []
+    var timersAhead = TimersAhead()
     private(set) var isClosed = false
     /// Changes when another connection commits; see
     /// https://sqlite.org/pragma.html#pragma_data_version.
@@ -187,8 +188,13 @@ package final class EventLog {
                 return value
             }
             for name in touched { if let entry = pending[name] { streams[name] = entry } }
+            // Where this fails, the next commit looks at the timers themselves.
+            do throws(SQLiteError) { try timersAhead.look(in: connection) } catch {
+                timersAhead.forget()
+            }
             return value
         } catch {
+            timersAhead.forget()
             (head, lastRecorded, tree, headLeaf) = saved
             throw error
         }
@@ -260,6 +266,7 @@ package final class EventLog {
         }
         dataVersion = seen
         streams.removeAll()
+        timersAhead.forget()
     }
 
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {

@@ -29,5 +29,14 @@ package struct LogReader {
         }
     }
 
+    /// Opens a file to look at it: one that nobody writes, and that has nothing in a log beside it,
+    /// is left without a trace.
+    ///
+    /// - Throws: as above.
+    package init(path: String, isInUse: Bool) throws(StoreError) {
+        let hasTail = isInUse || Connection.hasWriteAheadLog(path)
+        try self.init(path: path, mode: hasTail ? .reader : .immutable)
+    }
+
     package var name: LogName { queries.name }
 }

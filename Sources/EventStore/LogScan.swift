@@ -18,11 +18,12 @@ package struct ScannedEvent {
 
     package var position: Position { identity.position }
 
-    /// The leaf that these bytes must have.
-    package func computedLeaf(of stream: StreamID) -> Digest {
-        Leaf.digest(
+    /// Adds the bytes that its leaf is taken over to those of others; `MerkleTree.leaves` takes
+    /// them together.
+    package func appendLeafBytes(of stream: StreamID, to bytes: inout [UInt8]) {
+        Leaf.append(
             identity: identity, stream: stream, version: version, type: type,
-            recordedAt: recordedAt, data: data, metadata: metadata)
+            recordedAt: recordedAt, data: data, metadata: metadata, to: &bytes)
     }
 
     /// The event in the vocabulary of its decider; its metadata are not read.

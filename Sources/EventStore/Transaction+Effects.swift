@@ -33,18 +33,26 @@ package struct Effect: Hashable, Sendable {
     }
 }
 
+/// What a transaction did to effects, for whoever follows them in memory.
+package enum EffectChange: Hashable, Sendable {
+    /// The effect is there, and was not before.
+    case requested(Effect)
+    /// It is due at another time, and may be another call.
+    case moved(id: Int64, due: Timestamp)
+    /// It is gone.
+    case finished(id: Int64)
+}
+
 extension Transaction {
     /// Asks for a call. One that is asked for already under that key stays as it is, unless it
     /// becomes one of another kind: then that is due, counted from its first attempt.
     package func request(_ effect: Effect) throws(StoreError) {
+        var change: EffectChange?
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 """
                 INSERT INTO effects(key, kind, stream, data, metadata, attempts, due)
-                VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-                ON CONFLICT(key) DO UPDATE SET
-                    kind = excluded.kind, data = excluded.data, attempts = 0, due = excluded.due
-                WHERE kind <> excluded.kind
+                VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6) ON CONFLICT(key) DO NOTHING
                 """)
             try statement.bind(1, effect.key)
             try statement.bind(2, effect.kind)
@@ -53,7 +61,31 @@ extension Transaction {
             try statement.bind(5, effect.metadata)
             try statement.bind(6, effect.due.microseconds)
             try statement.run()
+            if connection.changedRows == 1 {
+                change = .requested(effect.stored(as: connection.lastInsertedRow))
+            } else if let id = try replace(effect, connection) {
+                change = .moved(id: id, due: effect.due)
+            }
         }
+        if let change { effectChanges.append(change) }
+    }
+
+    /// Makes the effect of that key one of another kind; nil where it is of this kind.
+    private func replace(_ effect: Effect, _ connection: Connection) throws(SQLiteError) -> Int64? {
+        let row = try connection.statement(
+            """
+            UPDATE effects SET kind = ?2, data = ?3, attempts = 0, due = ?4
+            WHERE key = ?1 AND kind <> ?2 RETURNING id
+            """)
+        defer { row.reset() }
+        try row.bind(1, effect.key)
+        try row.bind(2, effect.kind)
+        try row.bind(3, effect.data)
+        try row.bind(4, effect.due.microseconds)
+        guard try row.step() else { return nil }
+        let id = row.integer(0)
+        while try row.step() {}
+        return id
     }
 
     /// The call gave no result: it is tried again at `due`.
@@ -70,6 +102,7 @@ extension Transaction {
             try statement.bind(3, counts ? 1 : Int64(0))
             try statement.run()
         }
+        effectChanges.append(.moved(id: effect.id, due: due))
     }
 
     /// The call's result is recorded, or no longer wanted.
@@ -79,6 +112,7 @@ extension Transaction {
             try statement.bind(1, effect.id)
             try statement.run()
         }
+        effectChanges.append(.finished(id: effect.id))
     }
 
     /// Whether the effect still waits for its result; a result that comes twice finds it gone.
@@ -119,5 +153,26 @@ extension EventLog {
             }
             return effects
         }
+    }
+
+    /// When the first effect is due of those that are due later than `moment`; the end of time
+    /// where there is none.
+    package func nextEffect(after moment: Timestamp) throws(StoreError) -> Timestamp {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                "SELECT due FROM effects WHERE due > ?1 ORDER BY due LIMIT 1")
+            defer { row.reset() }
+            try row.bind(1, moment.microseconds)
+            return Timestamp(microseconds: try row.step() ? row.integer(0) : .max)
+        }
+    }
+}
+
+extension Effect {
+    /// As the file gives it back, before its first attempt.
+    fileprivate func stored(as id: Int64) -> Effect {
+        Effect(
+            id: id, key: key, kind: kind, stream: stream, data: data, metadata: metadata,
+            due: due)
     }
 }

@@ -46,6 +46,7 @@ extension Transaction {
             try statement.bind(7, timer.data)
             try statement.run()
         }
+        log.timersAhead.set(timer)
     }
 
     package func removeTimer(_ key: String) throws(StoreError) {
@@ -60,6 +61,15 @@ extension Transaction {
 extension EventLog {
     /// Timers that await `source` (nil: nobody) and are due by `moment`, earliest first.
     package func timers(awaiting source: String?, dueBy moment: Timestamp, limit: Int)
+        throws(StoreError) -> [Timer]
+    {
+        guard !timersAhead.areLater(than: moment, awaiting: source) else { return [] }
+        let timers = try due(awaiting: source, by: moment, limit: limit)
+        if timers.isEmpty { timersAhead.ask(source) }
+        return timers
+    }
+
+    private func due(awaiting source: String?, by moment: Timestamp, limit: Int)
         throws(StoreError) -> [Timer]
     {
         try reading { (connection) throws(SQLiteError) in
@@ -83,6 +93,43 @@ extension EventLog {
             }
             return timers
         }
+    }
+}
+
+/// From when on timers of each source may be due, as far as that is known: it saves looking for
+/// what cannot be there. It may be earlier than the earliest timer, and never is later.
+struct TimersAhead {
+    private var earliest: [String?: Timestamp] = [:]
+    /// The sources that were looked at in vain since the last commit.
+    private var asked: Set<String?> = []
+
+    func areLater(than moment: Timestamp, awaiting source: String?) -> Bool {
+        earliest[source].map { $0 > moment } ?? false
+    }
+
+    mutating func set(_ timer: Timer) {
+        if let known = earliest[timer.source], timer.due < known {
+            earliest[timer.source] = timer.due
+        }
+    }
+
+    mutating func ask(_ source: String?) { asked.insert(source) }
+
+    mutating func forget() {
+        earliest = [:]
+        asked = []
+    }
+
+    /// Finds out, between two transactions, so that nothing is rolled back later.
+    mutating func look(in connection: Connection) throws(SQLiteError) {
+        for source in asked {
+            let row = try connection.statement(
+                "SELECT due FROM timers WHERE source IS ?1 ORDER BY due LIMIT 1")
+            defer { row.reset() }
+            try row.bind(1, source)
+            earliest[source] = Timestamp(microseconds: try row.step() ? row.integer(0) : .max)
+        }
+        asked.removeAll(keepingCapacity: true)
     }
 }
 

@@ -40,6 +40,8 @@ package final class Transaction {
     /// For each attempt that is running, whether its savepoint is open: only what must be written
     /// at once needs one.
     private var savepoints: [Bool] = []
+    /// All that was done to effects so far, in order.
+    package internal(set) var effectChanges: [EffectChange] = []
 
     init(log: EventLog, now: Timestamp) {
         self.log = log
@@ -223,6 +225,7 @@ package final class Transaction {
         let saved = (log.head, log.lastRecorded, log.tree, log.headLeaf)
         let (count, written, mark) = (records.count, writtenCount, log.journal.count)
         savepoints.append(false)
+        let changes = effectChanges.count
         do throws(StoreError) {
             let value = try body()
             if let failure { throw failure }
@@ -239,6 +242,7 @@ package final class Transaction {
             streamKeys.removeSubrange(count...)
             let isWritten = writtenCount > written
             writtenCount = written
+            effectChanges.removeSubrange(changes...)
             for (name, before) in log.journal[mark...].reversed() { log.pending[name] = before }
             log.journal.removeSubrange(mark...)
             // What was written within is gone with the savepoint.

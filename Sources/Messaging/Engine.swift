@@ -86,8 +86,7 @@ package final class Engine<Core: ServiceCore> {
     private var published: Position?
     private var lastSave = Timestamp.epoch
     private var isClockOff = false
-    /// The effects handed out and not yet back.
-    private var running: Set<Int64> = []
+    private var calls = EffectQueue()
 
     /// The most bulletins of a source in one batch; as many are applied singly after an unclean
     /// start.
@@ -161,9 +160,7 @@ package final class Engine<Core: ServiceCore> {
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
                 return (outputs, transaction)
             }
-            for input in inputs {
-                if case .effect(let effect, _) = input { running.remove(effect.id) }
-            }
+            calls.follow(done.effectChanges, at: max(now, log.lastRecorded))
             show(at: now, appended: done.records)
             return outputs
         } catch {
@@ -213,7 +210,8 @@ package final class Engine<Core: ServiceCore> {
             advance(source, to: checkpoint)
             return .done
         case .effect(let effect, let result):
-            guard try transaction.isWaiting(effect) else { return .done }
+            let isFirst = calls.takeBack(effect)
+            guard try isFirst ? true : transaction.isWaiting(effect) else { return .done }
             transaction.metadata = Metadata(stored: effect.metadata)
             let failure = try isolated { () throws(StoreError) in
                 try attempt(in: transaction) { () throws(StoreError) in
@@ -339,10 +337,7 @@ package final class Engine<Core: ServiceCore> {
     package func effectsToRun(at now: Timestamp, limit: Int) -> [Effect] {
         guard !isBroken, log.haltReason == nil, limit > 0 else { return [] }
         do throws(StoreError) {
-            let due = try log.effects(dueBy: now, limit: limit + running.count)
-            let fresh = due.filter { !running.contains($0.id) }.prefix(limit)
-            for effect in fresh { running.insert(effect.id) }
-            return Array(fresh)
+            return try calls.handOut(at: now, limit: limit, from: log)
         } catch {
             notice("\(Core.log): \(error)")
             return []

@@ -24,6 +24,8 @@ package final class Connection {
     private let handle: OpaquePointer
     private let mode: Mode
     private var cache: [String: Statement] = [:]
+    /// Those whose text is written in the program, by its place there: that is quicker to find.
+    private var literals: [UnsafePointer<UInt8>: Statement] = [:]
     package let path: String
 
     /// Opens the file in WAL mode.
@@ -78,6 +80,7 @@ package final class Connection {
 
     deinit {
         cache.removeAll()
+        literals.removeAll()
         sqlite3_close_v2(handle)
     }
 
@@ -126,6 +129,19 @@ package final class Connection {
 
     /// A compiled statement, kept for the next time; it is reset, and must not be in use twice at
     /// once.
+    package func statement(_ sql: StaticString) throws(SQLiteError) -> Statement {
+        guard sql.hasPointerRepresentation else { return try statement(sql.description) }
+        if let known = literals[sql.utf8Start] {
+            known.reset()
+            return known
+        }
+        let statement = try statement(sql.description)
+        literals[sql.utf8Start] = statement
+        return statement
+    }
+
+    /// The same for a text that is put together.
+    @_disfavoredOverload
     package func statement(_ sql: String) throws(SQLiteError) -> Statement {
         if let known = cache[sql] {
             known.reset()
@@ -162,6 +178,9 @@ package final class Connection {
 
     /// The key of the row inserted last.
     package var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+    /// How many rows the statement that ran last has changed.
+    package var changedRows: Int { Int(sqlite3_changes(handle)) }
 
     /// Moves what it can of the WAL into the file, without waiting for readers. Does nothing but
     /// for the writer.

@@ -27,6 +27,17 @@ import Testing
         #expect(wrong.status == 422 && wrong.pointers == ["/why", "/reason"])
     }
 
+    @Test func `where nothing new is taken a cancellation is`() throws {
+        let rig = try Rig(intakeRefusal: { "the disk is full" })
+        for path in ["/v1/orders", "/v1/stock/mug/receipts"] {
+            let refused = try rig.post(path, "{}")
+            #expect(refused.status == 503 && refused.code == "disk-full")
+            #expect(refused.headers["Retry-After"] != nil)
+        }
+        #expect(rig.services.calls.isEmpty)
+        #expect(try rig.post("/v1/orders/o-1/cancellation", "{}").status == 202)
+    }
+
     @Test func `goods come in`() throws {
         let rig = try Rig()
         let answer = try rig.post(

@@ -111,7 +111,8 @@ final class Rig {
         feeds: [LogName: any Feed] = [:],
         readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
         aside: @escaping Gateway.Aside = atOnce,
-        asideForMetrics: @escaping Gateway.Aside = atOnce
+        asideForMetrics: @escaping Gateway.Aside = atOnce,
+        intakeRefusal: @escaping @Sendable () -> String? = { nil }
     ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
@@ -126,7 +127,8 @@ final class Rig {
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
             stock: services, projections: projections,
             cursorKey: Array(repeating: 7, count: 32), feeds: feeds, readings: readings,
-            aside: aside, asideForMetrics: asideForMetrics, readiness: { ready.value })
+            aside: aside, asideForMetrics: asideForMetrics,
+            intakeRefusal: intakeRefusal, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

@@ -117,6 +117,24 @@ import Testing
         #expect(try bench.effects().map(\.key) == ["o1/confirmed"])
     }
 
+    @Test func `a mail that this machine cannot write is never given up`() throws {
+        let bench = try Bench(runtime: runtime) { NotificationsCore() }
+        var orders = Publisher("orders", Publication.facts, runtime)
+        let order = StreamID("order", "o1")
+        try bench.read(
+            orders.source, [orders.event(Order.Event.placed(try draft(contact: "x")), of: order)])
+        for _ in 0..<50 {
+            runtime.advance(by: .seconds(60))
+            let mail = try #require(
+                bench.engine.effectsToRun(at: bench.now, limit: 8).first)
+            #expect(mail.attempts == 0)
+            try bench.send(.effect(mail, .notMade("the disk is full")))
+        }
+        let mail = try #require(bench.effects().first)
+        try bench.send(.effect(mail, .answered("")))
+        #expect(try bench.types() == ["notification.requested", "notification.sent"])
+    }
+
     /// Answers each call that comes due within `time`; the calls' kinds.
     private func answer(
         _ bench: Bench<PaymentsCore>, for time: Duration, _ result: EffectResult

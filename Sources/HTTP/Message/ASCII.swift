@@ -75,15 +75,15 @@ enum ASCII {
 
     /// Equal as bytes, letters of ASCII without regard to case.
     static func matches(_ left: String, _ right: String) -> Bool {
-        let left = left.utf8
-        let right = right.utf8
-        return left.count == right.count
-            && (left.elementsEqual(right)
-                || zip(left, right).allSatisfy { lowercase($0) == lowercase($1) })
+        guard left.utf8.count == right.utf8.count else { return false }
+        return same(left, right)
+            || zip(left.utf8, right.utf8).allSatisfy { lowercase($0) == lowercase($1) }
     }
 
-    /// Equal as bytes.
+    /// Equal as bytes, which two texts are that are equal as texts, nearly always: what is left to
+    /// compare then is rare, and the rest is quickly told apart.
     static func same(_ left: String, _ right: String) -> Bool {
-        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+        left.utf8.count == right.utf8.count && left == right
+            && left.utf8.elementsEqual(right.utf8)
     }
 }

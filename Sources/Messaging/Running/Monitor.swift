@@ -47,6 +47,9 @@ package final class Monitor<State: Sendable>: @unchecked Sendable {
     /// Wakes all who wait.
     package func wakeAll() { pthread_cond_broadcast(condition) }
 
+    /// Wakes one of those who wait: enough where each of them would do the same.
+    package func wakeOne() { pthread_cond_signal(condition) }
+
     /// Looks until `look` is done, once at least; nil when `deadline` passed before.
     package func wait<Result, Failure: Error>(
         until deadline: MonotonicTime, _ look: (inout State) throws(Failure) -> Look<Result>

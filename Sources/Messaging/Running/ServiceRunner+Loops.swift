@@ -66,22 +66,22 @@ extension ServiceRunner {
     private func handOut(_ engine: Engine<Core>) {
         let stage = kassa_stage_enter(KASSA_STAGE_CALLS)
         defer { kassa_stage_leave(stage) }
-        let free = inbox.withLock { settings.effectThreads * 16 - $0.effects.count }
+        let free = calls.withLock { settings.effectThreads * 16 - $0.waiting.count }
         let effects = engine.effectsToRun(at: runtime.now(), limit: free)
         guard !effects.isEmpty else { return }
-        inbox.withLock { $0.effects += effects }
-        inbox.wakeAll()
+        calls.withLock { $0.waiting += effects }
+        if effects.count == 1 { calls.wakeOne() } else { calls.wakeAll() }
     }
 
     /// Carries out calls to the outside, never inside a decision.
     func runEffects() {
         _ = kassa_stage_enter(KASSA_STAGE_CALLS)
         while true {
-            let effect = inbox.wait(until: .now() + .seconds(1)) {
-                (inbox) -> Monitor<Inbox>.Look<Effect?> in
-                if inbox.isStopping { return .done(nil) }
-                guard !inbox.effects.isEmpty else { return .wait(atMost: nil) }
-                return .done(inbox.effects.removeFirst())
+            let effect = calls.wait(until: .now() + .seconds(1)) {
+                (calls) -> Monitor<Calls>.Look<Effect?> in
+                if calls.isStopping { return .done(nil) }
+                guard !calls.waiting.isEmpty else { return .wait(atMost: nil) }
+                return .done(calls.waiting.removeFirst())
             }
             guard let effect else { continue }
             guard let effect else { return }

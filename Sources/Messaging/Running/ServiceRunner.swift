@@ -34,15 +34,21 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     struct Inbox: Sendable {
         var pending: [Pending] = []
-        /// Effects that wait for a thread, and how many are being run.
-        var effects: [Effect] = []
         var isStopping = false
         var isUp = false
+    }
+
+    /// The effects that wait for a thread.
+    struct Calls: Sendable {
+        var waiting: [Effect] = []
+        var isStopping = false
     }
 
     package let settings: ServiceSettings
     package let board = LogBoard()
     let inbox = Monitor(Inbox())
+    /// Apart from the inbox, so that what comes for the writer wakes the writer alone.
+    let calls = Monitor(Calls())
     /// Counts commits: the relay waits for it to move.
     let commits = Monitor(UInt64(0))
     let makeCore: @Sendable () -> Core
@@ -103,6 +109,8 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     package func askToStop() {
         inbox.withLock { $0.isStopping = true }
         inbox.wakeAll()
+        calls.withLock { $0.isStopping = true }
+        calls.wakeAll()
         commits.wakeAll()
     }
 

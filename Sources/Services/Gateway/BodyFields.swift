@@ -14,7 +14,7 @@ struct BodyFields {
     init(_ object: JSONObject, known: [String]) {
         self.object = object
         for member in object.members
-        where !known.contains(where: { $0.utf8.elementsEqual(member.name.utf8) }) {
+        where !known.contains(where: { Self.isSame($0, member.name) }) {
             fail(member.name, "is not known here; known are \(known.joined(separator: ", "))")
         }
     }
@@ -40,6 +40,11 @@ struct BodyFields {
         } catch {
             throw RequestError(Self.invalid([FieldError(error)]))
         }
+    }
+
+    /// A text that is as long as one of ASCII, and equal to it, has the same bytes.
+    private static func isSame(_ known: String, _ name: String) -> Bool {
+        known.utf8.count == name.utf8.count && known == name
     }
 
     private static func isJSON(_ types: [String]) -> Bool {
@@ -68,7 +73,15 @@ struct BodyFields {
 
     mutating func add(_ error: FieldError) { errors.append(error) }
 
-    mutating func add(_ others: [FieldError]) { errors += others }
+    /// Errors about a value that lies at `place` and does not know it.
+    mutating func add(_ others: [FieldError], at place: @autoclosure () -> String) {
+        if others.isEmpty { return }
+        let place = place()
+        for error in others {
+            guard case .pointer(let pointer) = error.place else { continue }
+            add(FieldError(place: .pointer(place + pointer), detail: error.detail))
+        }
+    }
 
     /// What `read` gives; its error is collected, and nil given.
     mutating func read<Value>(_ read: (JSONObject) throws(JSONError) -> Value?) -> Value? {

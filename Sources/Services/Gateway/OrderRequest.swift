@@ -61,17 +61,22 @@ struct OrderRequest {
             return []
         }
         var lines: [OrderLine] = []
+        lines.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
+            // Where a line lies is put together only where something is wrong with it.
+            var errors: [FieldError] = []
             do throws(JSONError) {
-                let object = try JSONObject(element, at: "/lines/\(index)")
-                if let line = line(object, currency, &fields) { lines.append(line) }
-            } catch { fields.add(FieldError(error)) }
+                if let line = line(try JSONObject(element), currency, &errors) {
+                    lines.append(line)
+                }
+            } catch { errors.append(FieldError(error)) }
+            fields.add(errors, at: "/lines/\(index)")
         }
         return lines
     }
 
     private static func line(
-        _ object: JSONObject, _ currency: Currency, _ fields: inout BodyFields
+        _ object: JSONObject, _ currency: Currency, _ errors: inout [FieldError]
     ) -> OrderLine? {
         var line = BodyFields(object, known: lineMembers)
         let sku = line.parsed(
@@ -82,14 +87,14 @@ struct OrderRequest {
             "quantity", in: Int64(limits.lowerBound)...Int64(limits.upperBound))
         let price = line.integer("unitPrice", in: 0...Int64.max)
         let description = line.optionalText("description", bytes: OrderLine.maximumDescription)
-        fields.add(line.errors)
-        guard line.errors.isEmpty, let sku, let quantity, let price else { return nil }
+        errors += line.errors
+        guard errors.isEmpty, let sku, let quantity, let price else { return nil }
         do throws(OrderLine.Invalid) {
             return try OrderLine(
                 sku: sku, quantity: Int(quantity),
                 unitPrice: Money(minor: price, currency: currency), description: description)
         } catch {
-            fields.add(FieldError(place: .pointer(object.pointer), detail: error.description))
+            errors.append(FieldError(place: .pointer(""), detail: error.description))
             return nil
         }
     }

@@ -40,6 +40,42 @@ protocol AuditFold {
         throws(StoreError)
 }
 
+/// Events whose leaves are computed together, which is quicker than one after the other.
+private struct LeafBatch {
+    /// So many events at once, and bytes at most, but for one event's.
+    private static let size = (events: 256, bytes: 1_000_000)
+
+    private var bytes: [UInt8] = []
+    private var ends: [Int] = []
+    private var stored: [Digest] = []
+    private var events: [(identity: EventIdentity, stream: StreamID, type: EventType)] = []
+
+    var isFull: Bool { events.count >= Self.size.events || bytes.count >= Self.size.bytes }
+
+    mutating func add(_ event: ScannedEvent, of stream: StreamID) {
+        event.appendLeafBytes(of: stream, to: &bytes)
+        ends.append(bytes.count)
+        stored.append(event.leaf)
+        events.append((event.identity, stream, event.type))
+    }
+
+    /// Compares what was added with what is stored, and goes on with none.
+    mutating func check(_ tree: inout MerkleFrontier, _ findings: inout AuditFindings) {
+        let computed = MerkleTree.leaves(bytes, ends: ends)
+        for index in computed.indices where computed[index] != stored[index] {
+            let event = events[index]
+            findings.add(
+                "event \(event.identity) (\(event.stream), \(event.type.name)) was changed: its "
+                    + "bytes do not fit its leaf")
+        }
+        tree.append(leaves: stored)
+        bytes.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+        stored.removeAll(keepingCapacity: true)
+        events.removeAll(keepingCapacity: true)
+    }
+}
+
 /// One log, read once from its first event to its last, and checked event by event as of one
 /// moment.
 ///
@@ -63,6 +99,7 @@ struct AuditedLog {
     private(set) var count = 0
     private(set) var tree = MerkleFrontier()
     private(set) var findings = AuditFindings()
+    private var leaves = LeafBatch()
     private var streams: [Int64: OpenStream] = [:]
     private var overruns: [Int64: OpenStream] = [:]
     private var streamCount: Int64 = 0
@@ -97,6 +134,7 @@ struct AuditedLog {
             if count % 2000 == 0 { progress(2000) }
         }
         progress(count % 2000)
+        leaves.check(&tree, &findings)
         try checkEnd()
         if let unreadable { throw unreadable }
         try fold.finish(queries, &findings)
@@ -114,14 +152,10 @@ struct AuditedLog {
             findings.add("time runs backwards at event \(event.position)")
         }
         (position, time) = (event.position, event.recordedAt)
-        tree.append(leaf: event.leaf)
         var open: OpenStream
         if let known = streams[event.key] { open = known } else { open = try find(event) }
-        if event.computedLeaf(of: open.stream) != event.leaf {
-            findings.add(
-                "event \(event.identity) (\(open.stream), \(event.type.name)) was changed: its "
-                    + "bytes do not fit its leaf")
-        }
+        leaves.add(event, of: open.stream)
+        if leaves.isFull { leaves.check(&tree, &findings) }
         let expected = Version(open.version.value + 1)
         open.version = event.version
         if event.version > open.kept, event.version != expected {

@@ -3,7 +3,6 @@ import EventStore
 import Foundation
 import Messaging
 import Projections
-import SQLite
 
 /// The files: logs, read store and the broker's.
 extension Doctor {
@@ -48,9 +47,7 @@ extension Doctor {
 
     /// Whether others have read what the log does not hold.
     private mutating func noteLoss(_ path: String, _ log: LogName) {
-        let mode: Connection.Mode =
-            isInUse || Connection.hasWriteAheadLog(path) ? .reader : .immutable
-        guard let reader = try? LogReader(path: path, mode: mode),
+        guard let reader = try? LogReader(path: path, isInUse: isInUse),
             case .behind(let why) = witnesses.verdict(on: log, reader.queries)
         else { return }
         note(

@@ -91,16 +91,9 @@ package final class Shop: Sendable {
     ) throws {
         let (data, notice) = (settings.data, settings.notice)
         let runtime = SystemRuntime(notice: notice)
-        self.runtime = runtime
-        self.folder = folder
-        self.disk = disk
-        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
-        runtime.notBefore(
-            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
+        (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
+        let broker = try Self.openBroker(data, runtime, notice)
         let wiring = Wiring(data: data)
-        let carrier = BuiltInCarrier(
-            times: .init(inTransit: settings.inTransit, outForDelivery: settings.outForDelivery),
-            runtime: runtime)
         func settingsOf(_ log: LogName) -> ServiceSettings {
             ServiceSettings(path: DataFolder.log(log.value, in: data))
         }
@@ -116,8 +109,8 @@ package final class Shop: Sendable {
         deliveries = ServiceRunner(
             settings: settingsOf(DeliveriesCore.log),
             makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
-            feeds: wiring.feeds, handler: CarrierCalls(carrier: carrier), runtime: runtime,
-            notice: notice)
+            feeds: wiring.feeds, handler: CarrierCalls(carrier: settings.carrier(runtime)),
+            runtime: runtime, notice: notice)
         let mails = CountedMailer(
             try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
@@ -164,6 +157,17 @@ package final class Shop: Sendable {
         }
     }
 
+    /// Opens the broker, and sees to it that no log is behind what others have read of it, nor the
+    /// time behind what the logs have recorded.
+    private static func openBroker(
+        _ data: String, _ runtime: SystemRuntime, _ notice: @escaping @Sendable (String) -> Void
+    ) throws -> SegmentBroker {
+        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
+        runtime.notBefore(
+            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
+        return broker
+    }
+
     /// How many orders the read store shows as completed.
     func completedOrders() throws(ReadError) -> Int { try store.count(of: .completed) }
 
@@ -192,6 +196,13 @@ package final class Shop: Sendable {
         payments.stop()
         deliveries.stop()
         notifications.stop()
+    }
+}
+
+extension Shop.Settings {
+    fileprivate func carrier(_ runtime: any Runtime) -> BuiltInCarrier {
+        BuiltInCarrier(
+            times: .init(inTransit: inTransit, outForDelivery: outForDelivery), runtime: runtime)
     }
 }
 

@@ -5,8 +5,8 @@ import Synchronization
 /// The system's randomness, and its clock, but for this: its time never runs backwards.
 ///
 /// Where the system's clock is set back, time goes on from where it was, as fast as the monotonic
-/// clock, until the system's has caught up. Otherwise all that is due in a second would be due in an
-/// hour and a second.
+/// clock, until the system's has caught up. Otherwise all that is due in a second would be due in
+/// an hour and a second.
 package final class SystemRuntime: Runtime {
     /// Random numbers that the system gave and nobody has had yet, 256 bytes at most, as one call
     /// gives. A call for each would cost more than all else in an identifier.

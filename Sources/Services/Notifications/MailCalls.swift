@@ -22,11 +22,17 @@ package struct MailCalls: EffectHandler {
         self.keys = keys
     }
 
+    /// What names the mail about an order.
+    static func key(_ kind: Notification.Kind, of order: String) -> String {
+        "\(order)/\(kind.rawValue)"
+    }
+
+    /// Which mail it is, by its key: no kind's name has a slash.
     static func kind(of effect: Effect) -> Notification.Kind? {
-        guard let json = try? JSONObject(try JSON(parsing: effect.data)),
-            let kind = try? json.string("kind")
-        else { return nil }
-        return Notification.Kind(rawValue: kind)
+        effect.key.utf8.lastIndex(of: UInt8(ascii: "/")).flatMap { slash in
+            Notification.Kind(
+                rawValue: String(effect.key[effect.key.utf8.index(after: slash)...]))
+        }
     }
 
     /// Answers the empty text for a mail that was sent, else why it never will be.

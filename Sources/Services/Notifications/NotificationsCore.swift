@@ -81,7 +81,7 @@ package final class NotificationsCore: ServiceCore {
             }
             try transaction.request(
                 Effect(
-                    key: "\(order)/\(kind.rawValue)", kind: MailCalls.mail,
+                    key: MailCalls.key(kind, of: order), kind: MailCalls.mail,
                     stream: StreamID("notification", order), data: json.text,
                     metadata: transaction.metadata.text, due: transaction.now))
         }

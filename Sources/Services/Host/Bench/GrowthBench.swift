@@ -62,13 +62,16 @@ package enum GrowthBench {
             rates.append(count / (Stopwatch.wall() - begun))
             let spent = (Stopwatch.processor() - processor) / count * 1e6
             progress("\(written) of \(events) events, \(Int(rates.last ?? 0)) a second")
-            report.add("append, up to \(written)", rates.last ?? 0, "events/s")
+            report.add(
+                "append, up to \(written)", rates.last ?? 0, "events/s", .atLeast(100_000))
             if part == 1 || part == parts {
                 report.add("  processor time", spent, "us an event")
                 report.add("  memory", residentMemory(), "MiB")
             }
         }
-        report.add("append, last part against first", (rates.last ?? 0) / rates[0], "")
+        report.add(
+            "append, last part against first", (rates.last ?? 0) / rates[0], "",
+            .atLeast(0.9))
         if old.isEmpty { old = growing.newest(samples) }
         // What a killed process leaves: the file, and beside it all commits since a checkpoint.
         // (Whatever the copy holds is in the file as well once the log is closed.)

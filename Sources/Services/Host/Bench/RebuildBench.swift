@@ -56,7 +56,9 @@ package enum RebuildBench {
         let events = Double(try ReadStore(path: path).fill(from: feeds))
         let (ended, spent) = (Stopwatch.wall(), Stopwatch.processor() - processor)
         report.add("events", events, "events")
-        report.add("rebuild of all projections", events / (ended - begun), "events/s")
+        report.add(
+            "rebuild of all projections", events / (ended - begun), "events/s",
+            .atLeast(60_000, target: 200_000))
         report.add("  processor time", spent / events * 1e6, "us an event")
         report.add("  memory, at most", PeakMemory.read(), "MiB")
     }
@@ -76,7 +78,8 @@ package enum RebuildBench {
             let events = audit.counts.filter { $0.unit == "events" }.reduce(0) { $0 + $1.count }
             report.add(
                 whole ? "audit, with the read store" : "audit of the logs",
-                Double(events) / (ended - begun), "events/s")
+                Double(events) / (ended - begun), "events/s",
+                whole ? nil : .atLeast(200_000, target: 400_000))
             report.add("  processor time", spent / Double(max(1, events)) * 1e6, "us an event")
             report.add("  memory, at most", PeakMemory.read(), "MiB")
             if let first = audit.findings.first {
