@@ -209,8 +209,6 @@ final class BenchedShop {
 
     /// A log's published facts between two positions: what happened to which order, and when it
     /// was recorded. Of the shop in this process what is not published comes as well.
-    ///
-    /// - Parameter end: the last position of interest; somewhat more may come.
     func facts(
         of log: LogName, after start: Position, through end: Position,
         _ body: (EventType, String, Timestamp) -> Void
@@ -233,7 +231,9 @@ final class BenchedShop {
             for event in page["events"]?.array ?? [] {
                 guard let type = event["type"]?.string,
                     let stream = event["stream"]?.string.flatMap({ StreamID($0) }),
-                    let at = event["recordedAt"]?.string.flatMap({ Timestamp($0) })
+                    let at = event["recordedAt"]?.string.flatMap({ Timestamp($0) }),
+                    let identity = event["id"]?.string.flatMap({ EventIdentity($0) }),
+                    identity.position <= end
                 else { continue }
                 body(EventType(type), stream.id, at)
             }
