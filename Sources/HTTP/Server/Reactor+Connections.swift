@@ -8,7 +8,8 @@ extension Reactor {
             return
         }
         if events.contains(.readable), !read(connection) { return }
-        proceed(connection)
+        takeRequests(connection)
+        touched.append(connection)
     }
 
     /// One read a turn: what is left keeps the socket ready, and others get theirs in between.
@@ -32,6 +33,11 @@ extension Reactor {
     /// Takes the connection as far as it goes: requests to handlers, answers to the socket.
     func proceed(_ connection: Connection) {
         takeRequests(connection)
+        answer(connection)
+    }
+
+    /// Sends what is answered, and takes the requests there is room for then.
+    func answer(_ connection: Connection) {
         let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
         defer { kassa_stage_leave(stage) }
         while connection.hasAnswers || connection.waitingOutput > 0 {

@@ -21,6 +21,8 @@ final class Reactor {
     var acceptsAgainAt: Moment?
     var connections: [UInt64: Connection] = [:]
     var nextID: UInt64 = 2
+    /// Those that had an event in this turn.
+    var touched: [Connection] = []
     var now = Moment.now()
     /// Received on all connections and not yet handed to handlers.
     var received = 0
@@ -51,6 +53,7 @@ final class Reactor {
             let count = epoll.wait(&ready, milliseconds: mailbox.sleep() ? timeout : 0)
             now = Moment.now()
             for event in ready.prefix(count) { dispatch(event) }
+            answerTouched()
             readMail()
             if now >= nextSweep {
                 sweep()
@@ -60,6 +63,13 @@ final class Reactor {
         }
         for connection in connections.values { close(connection) }
         mailbox.close()
+    }
+
+    /// Answers go out once all that has arrived is taken in: each of them wakes a client, whose
+    /// next request would make the turns short and many.
+    private func answerTouched() {
+        for connection in touched { answer(connection) }
+        touched.removeAll(keepingCapacity: true)
     }
 
     private var isFinished: Bool {
