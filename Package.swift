@@ -9,6 +9,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
+    // The targets are one program: what one calls in another is optimized as if it stood beside.
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
@@ -44,7 +46,10 @@ let package = Package(
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
         target(
-            "Projections", uses: ["Domain", "EventStore", "Messaging", "SQLite", "EventSourcing"]),
+            "Projections",
+            uses: [
+                "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+            ]),
         target("HTTP", uses: ["CPlatform"]),
         service("Orders"),
         service("Payments"),
@@ -57,7 +62,7 @@ let package = Package(
             "Host", path: "Sources/Services/Host",
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
-                "EventStore", "EventSourcing", "Domain", "HTTP", "Projections",
+                "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
             ]),
         .executableTarget(
             name: "shopctl",
@@ -72,6 +77,13 @@ let package = Package(
                 "Host", "Orders", "Payments", "Deliveries", "Notifications", "Projections",
                 "Messaging", "EventStore", "Domain", "EventSourcing", "SQLite",
             ]),
+        target(
+            "FuzzChecks", path: "Fuzz/Checks",
+            uses: [
+                "HTTP", "Messaging", "Projections", "Import", "Domain", "EventStore",
+                "EventSourcing",
+            ]),
+        tests("FuzzTests", uses: ["FuzzChecks"]),
         tests("EventSourcingTests", uses: ["EventSourcing"]),
         tests("ProofTests", uses: ["EventStore"]),
         tests("ArgumentsTests", uses: ["Arguments"]),
@@ -103,3 +115,11 @@ let package = Package(
             ]),
     ]
 )
+
+// libFuzzer brings the main function, so the fuzzer links with it alone: scripts/fuzz sets this.
+if Context.environment["KASSA_BUILDS_FUZZER"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzChecks"], path: "Fuzz/Entry",
+            swiftSettings: settings))
+}

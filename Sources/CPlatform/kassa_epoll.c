@@ -4,9 +4,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
 _Static_assert(KASSA_READABLE == EPOLLIN && KASSA_WRITABLE == EPOLLOUT, "as in the kernel");
 _Static_assert(KASSA_FAILED == EPOLLERR && KASSA_HANGUP == EPOLLHUP, "as in the kernel");
@@ -58,4 +60,11 @@ int kassa_accept(int listener, char *peer, size_t capacity) {
     if (address.ss_family == AF_INET6) number = &((struct sockaddr_in6 *)&address)->sin6_addr;
     if (!number || !inet_ntop(address.ss_family, number, peer, (socklen_t)capacity)) peer[0] = 0;
     return fd;
+}
+
+int kassa_epoll_pause(int epoll, int64_t nanoseconds) {
+    struct pollfd entry = {epoll, POLLIN, 0};
+    struct timespec time = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+    int count = ppoll(&entry, 1, &time, NULL);
+    return result(count);
 }

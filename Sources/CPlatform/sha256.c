@@ -1,4 +1,4 @@
-#include "kassa_sha256.h"
+#include "sha256_parts.h"
 
 #include <string.h>
 
@@ -8,10 +8,7 @@
 #include <stdatomic.h>
 #endif
 
-typedef void compress_function(uint32_t state[8], const uint8_t *blocks, size_t count);
-
-// FIPS 180-4, section 4.2.2.
-static const uint32_t K[64] __attribute__((aligned(16))) = {
+const uint32_t kassa_sha256_k[64] __attribute__((aligned(16))) = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -22,44 +19,49 @@ static const uint32_t K[64] __attribute__((aligned(16))) = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
+const uint32_t kassa_sha256_start[8] = {
+    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+};
 
-static uint32_t load_big_endian(const uint8_t *p) {
+static inline uint32_t load_big_endian(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void store_big_endian(uint8_t *p, uint32_t x) {
-    p[0] = (uint8_t)(x >> 24);
-    p[1] = (uint8_t)(x >> 16);
-    p[2] = (uint8_t)(x >> 8);
-    p[3] = (uint8_t)x;
-}
-
-// FIPS 180-4, section 6.2.2, with its names.
-static void compress_portable(uint32_t state[8], const uint8_t *blocks, size_t count) {
+// FIPS 180-4, section 6.2.2. Taken into each function that names instructions to compile it for.
+__attribute__((always_inline)) static inline void compress(
+    uint32_t state[8], const uint8_t *blocks, size_t count) {
     for (; count > 0; count--, blocks += 64) {
-        uint32_t w[64];
-        for (int t = 0; t < 16; t++) w[t] = load_big_endian(blocks + 4 * t);
-        for (int t = 16; t < 64; t++) {
-            uint32_t s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3;
-            uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
-            w[t] = s1 + w[t - 7] + s0 + w[t - 16];
+        uint32_t s[8], w[16];
+        memcpy(s, state, sizeof s);
+        uint32_t bc = s[1] ^ s[2];
+#pragma clang loop unroll(full)
+        for (int t = 0; t < 16; t++) {
+            w[t] = load_big_endian(blocks + 4 * t);
+            ROUND(s, t, kassa_sha256_k[t] + w[t], bc);
         }
-        uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
-        uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-        for (int t = 0; t < 64; t++) {
-            uint32_t S1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-            uint32_t t1 = h + S1 + ((e & f) ^ (~e & g)) + K[t] + w[t];
-            uint32_t S0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
-            uint32_t t2 = S0 + ((a & b) ^ (a & c) ^ (b & c));
-            h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+#pragma clang loop unroll(disable)
+        for (int base = 16; base < 64; base += 16) {
+#pragma clang loop unroll(full)
+            for (int t = 0; t < 16; t++) {
+                NEXT_WORD(w, t);
+                ROUND(s, t, kassa_sha256_k[base + t] + w[t], bc);
+            }
         }
-        state[0] += a, state[1] += b, state[2] += c, state[3] += d;
-        state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+        for (int i = 0; i < 8; i++) state[i] += s[i];
     }
 }
 
+static void compress_portable(uint32_t state[8], const uint8_t *blocks, size_t count) {
+    compress(state, blocks, count);
+}
+
 #if defined(__x86_64__)
+// Rotations that leave the flags and their source alone save a third of the moves.
+__attribute__((target("bmi,bmi2"))) static void compress_bmi2(
+    uint32_t state[8], const uint8_t *blocks, size_t count) {
+    compress(state, blocks, count);
+}
+
 // The instructions keep the state as the word pairs ABEF and CDGH. Source: Intel SHA Extensions
 // (2013).
 __attribute__((target("sha,sse4.1,ssse3"))) static void compress_accelerated(
@@ -84,7 +86,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_accelerated(
                 *now = _mm_add_epi32(_mm_sha256msg1_epu32(*now, after), sevenAgo);
                 *now = _mm_sha256msg2_epu32(*now, before);
             }
-            __m128i t = _mm_add_epi32(*now, _mm_load_si128((const __m128i *)(K + 4 * i)));
+            __m128i t = _mm_load_si128((const __m128i *)(kassa_sha256_k + 4 * i));
+            t = _mm_add_epi32(t, *now);
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, t);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(t, 0x0E));
         }
@@ -98,24 +101,64 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_accelerated(
 }
 #endif
 
-bool kassa_sha256_is_accelerated(void) {
 #if defined(__x86_64__)
-    // Kept, as CPUID leaves a virtual machine for microseconds. 0 unknown, 1 no, 2 yes: a race
-    // writes the same.
-    static _Atomic int known = 0;
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == 0) {
-        unsigned a = 0, b = 0, c = 0, d = 0, features = 0;
-        bool sse = __get_cpuid(1, &a, &b, &features, &d) && (features & bit_SSE4_1)
-            && (features & bit_SSSE3);
-        bool sha = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 29);
-        answer = sse && sha ? 2 : 1;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == 2;
-#else
-    return false;
+static bool has(unsigned word, int bit) { return word >> bit & 1; }
+
+// The bits of `kassa_sha256_way` that the processor and the system carry.
+static unsigned find_ways(void) {
+    unsigned a = 0, b = 0, d = 0, one = 0, seven = 0, ways = 1u << KASSA_SHA256_PORTABLE;
+    if (!__get_cpuid(1, &a, &b, &one, &d) || !__get_cpuid_count(7, 0, &a, &seven, &b, &d))
+        return ways;
+    if (has(seven, 3) && has(seven, 8)) ways |= 1u << KASSA_SHA256_BMI2;
+    if (has(one, 9) && has(one, 19) && has(seven, 29)) ways |= 1u << KASSA_SHA256_SHA;
+    if (!has(one, 27)) return ways;
+    // Wide registers count only where the system saves them (XCR0).
+    unsigned saved, upper;
+    __asm__("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    if ((saved & 0x06) == 0x06 && has(seven, 5)) ways |= 1u << KASSA_SHA256_AVX2;
+    if ((saved & 0xE6) == 0xE6 && has(seven, 5) && has(seven, 16) && has(seven, 31))
+        ways |= 1u << KASSA_SHA256_AVX512;
+    return ways;
+}
 #endif
+
+bool kassa_sha256_has(kassa_sha256_way way) {
+#if defined(__x86_64__)
+    // Kept, as CPUID leaves a virtual machine for microseconds. 0 is unknown: a race writes the
+    // same.
+    static _Atomic unsigned known = 0;
+    unsigned ways = atomic_load_explicit(&known, memory_order_relaxed);
+    if (ways == 0) {
+        ways = find_ways();
+        atomic_store_explicit(&known, ways, memory_order_relaxed);
+    }
+    return has(ways, way);
+#else
+    return way == KASSA_SHA256_PORTABLE;
+#endif
+}
+
+kassa_sha256_compress *kassa_sha256_single(kassa_sha256_way way) {
+#if defined(__x86_64__)
+    switch (way) {
+    case KASSA_SHA256_PORTABLE: return compress_portable;
+    case KASSA_SHA256_BMI2: return compress_bmi2;
+    case KASSA_SHA256_SHA: return compress_accelerated;
+    default: break;
+    }
+    if (kassa_sha256_has(KASSA_SHA256_SHA)) return compress_accelerated;
+    if (kassa_sha256_has(KASSA_SHA256_BMI2)) return compress_bmi2;
+#endif
+    (void)way;
+    return compress_portable;
+}
+
+kassa_sha256_way kassa_sha256_best(void) {
+    if (kassa_sha256_has(KASSA_SHA256_SHA)) return KASSA_SHA256_SHA;
+    if (kassa_sha256_has(KASSA_SHA256_AVX512)) return KASSA_SHA256_AVX512;
+    if (kassa_sha256_has(KASSA_SHA256_AVX2)) return KASSA_SHA256_AVX2;
+    if (kassa_sha256_has(KASSA_SHA256_BMI2)) return KASSA_SHA256_BMI2;
+    return KASSA_SHA256_PORTABLE;
 }
 
 typedef struct {
@@ -124,7 +167,8 @@ typedef struct {
     size_t used;  // bytes of `block`, always below 64
 } hasher;
 
-static void update(hasher *h, compress_function *compress, const uint8_t *bytes, size_t length) {
+static void update(
+    hasher *h, kassa_sha256_compress *compress, const uint8_t *bytes, size_t length) {
     if (length == 0) return;
     if (h->used > 0) {
         size_t taken = 64 - h->used < length ? 64 - h->used : length;
@@ -139,14 +183,12 @@ static void update(hasher *h, compress_function *compress, const uint8_t *bytes,
     if (h->used > 0) memcpy(h->block, bytes + length - h->used, h->used);
 }
 
-static void hash(
-    compress_function *compress, int prefix, const void *a, size_t a_length, const void *b,
-    size_t b_length, uint8_t *out) {
-    hasher h = {
-        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                  0x1f83d9ab, 0x5be0cd19},
-        .used = 0,
-    };
+void kassa_sha256_by(
+    kassa_sha256_way way, int prefix, const void *a, size_t a_length, const void *b,
+    size_t b_length, void *out) {
+    kassa_sha256_compress *compress = kassa_sha256_single(way);
+    hasher h = {.used = 0};
+    memcpy(h.state, kassa_sha256_start, sizeof h.state);
     if (prefix >= 0) h.block[h.used++] = (uint8_t)prefix;
     update(&h, compress, a, a_length);
     update(&h, compress, b, b_length);
@@ -159,24 +201,13 @@ static void hash(
         h.used = 0;
     }
     memset(h.block + h.used, 0, 56 - h.used);
-    store_big_endian(h.block + 56, (uint32_t)(bits >> 32));
-    store_big_endian(h.block + 60, (uint32_t)bits);
+    kassa_store_big_endian(h.block + 56, (uint32_t)(bits >> 32));
+    kassa_store_big_endian(h.block + 60, (uint32_t)bits);
     compress(h.state, h.block, 1);
-    for (int i = 0; i < 8; i++) store_big_endian(out + 4 * i, h.state[i]);
-}
-
-void kassa_sha256_portable(
-    int prefix, const void *a, size_t a_length, const void *b, size_t b_length, void *out) {
-    hash(compress_portable, prefix, a, a_length, b, b_length, out);
+    for (int i = 0; i < 8; i++) kassa_store_big_endian((uint8_t *)out + 4 * i, h.state[i]);
 }
 
 void kassa_sha256(
     int prefix, const void *a, size_t a_length, const void *b, size_t b_length, void *out) {
-#if defined(__x86_64__)
-    if (kassa_sha256_is_accelerated()) {
-        hash(compress_accelerated, prefix, a, a_length, b, b_length, out);
-        return;
-    }
-#endif
-    hash(compress_portable, prefix, a, a_length, b, b_length, out);
+    kassa_sha256_by(kassa_sha256_best(), prefix, a, a_length, b, b_length, out);
 }

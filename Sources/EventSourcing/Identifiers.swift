@@ -56,18 +56,42 @@ public struct EventIdentity: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `orders/1/42`: the form used in messages, tokens and causes.
-    public var description: String { "\(log)/\(epoch)/\(position)" }
+    public var description: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(48)
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the bytes of `description`.
+    public func append(to text: inout [UInt8]) {
+        text.append(contentsOf: log.value.utf8)
+        text.append(UInt8(ascii: "/"))
+        text.append(decimal: epoch.value)
+        text.append(UInt8(ascii: "/"))
+        text.append(decimal: position.value)
+    }
 
     /// Reads `orders/1/42`; nil for anything else.
     public init?(_ text: String) {
-        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, parts[0].count <= 40,
-            let epoch = Int64(strictDecimal: parts[1]), epoch > 0,
-            let position = Int64(strictDecimal: parts[2]), position > 0
+        var text = text
+        guard let identity = text.withUTF8({ EventIdentity(utf8: $0) }) else { return nil }
+        self = identity
+    }
+
+    /// Reads the bytes of `orders/1/42`; nil for anything else.
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard let second = bytes.lastIndex(of: UInt8(ascii: "/")),
+            let first = bytes[..<second].lastIndex(of: UInt8(ascii: "/")),
+            (1...40).contains(first),
+            let epoch = Int64(strictDecimal: bytes[(first + 1)..<second]), epoch > 0,
+            let position = Int64(strictDecimal: bytes[(second + 1)...]), position > 0
         else { return nil }
+        let name = UnsafeBufferPointer(rebasing: bytes[..<first])
+        guard !name.contains(UInt8(ascii: "/")) else { return nil }
         self.init(
-            log: LogName(String(decoding: parts[0], as: UTF8.self)),
-            epoch: Epoch(epoch), position: Position(position))
+            log: LogName(String(decoding: name, as: UTF8.self)), epoch: Epoch(epoch),
+            position: Position(position))
     }
 }
 
@@ -94,24 +118,5 @@ public struct StreamID: Hashable, Sendable, Comparable, CustomStringConvertible 
     public var description: String { "\(category)-\(id)" }
     public static func < (a: StreamID, b: StreamID) -> Bool {
         (a.category, a.id) < (b.category, b.id)
-    }
-}
-
-extension Int64 {
-    /// Reads ASCII digits only: no sign, no leading zero but `0` itself, no overflow. Nil for all
-    /// else.
-    public init?(strictDecimal bytes: some Sequence<UInt8>) {
-        var value: Int64 = 0
-        var count = 0
-        for byte in bytes {
-            guard byte >= 0x30, byte <= 0x39, !(count > 0 && value == 0) else { return nil }
-            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = product.addingReportingOverflow(Int64(byte &- 0x30))
-            guard !overflow, !carry else { return nil }
-            value = sum
-            count += 1
-        }
-        guard count > 0 else { return nil }
-        self = value
     }
 }

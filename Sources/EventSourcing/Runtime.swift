@@ -14,23 +14,19 @@ extension Runtime {
         let milliseconds = UInt64(clamping: now().microseconds / 1000) & 0xFFFF_FFFF_FFFF
         let high = milliseconds << 16 | 0x7000 | random() & 0x0FFF
         let low = 0x8000_0000_0000_0000 | random() >> 2
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
-        func hex(_ value: UInt64, _ digits: Int) {
-            for shift in (0..<digits).reversed() {
-                let nibble = UInt8(truncatingIfNeeded: value >> UInt64(shift * 4) & 0xF)
-                text.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var digit = 0
+            for at in 0..<36 {
+                if at == 8 || at == 13 || at == 18 || at == 23 {
+                    text.initializeElement(at: at, to: 0x2D)
+                    continue
+                }
+                let half = digit < 16 ? high : low
+                let nibble = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (digit & 15)) & 0xF)
+                text.initializeElement(at: at, to: nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+                digit += 1
             }
+            return 36
         }
-        hex(high >> 32, 8)
-        text.append(0x2D)
-        hex(high >> 16 & 0xFFFF, 4)
-        text.append(0x2D)
-        hex(high & 0xFFFF, 4)
-        text.append(0x2D)
-        hex(low >> 48, 4)
-        text.append(0x2D)
-        hex(low & 0xFFFF_FFFF_FFFF, 12)
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -27,16 +27,27 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
     /// What lies beyond the years 1 to 9999, as only a damaged file can hold, is written as the
     /// nearest of them.
     public var description: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(27)
+        append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the 27 bytes of `description`.
+    public func append(to text: inout [UInt8]) {
         let microseconds = min(
             max(microseconds, Self.writable.lowerBound), Self.writable.upperBound)
         let day = microseconds.quotientFloored(by: 86_400_000_000)
         let rest = microseconds - day * 86_400_000_000
         let (year, month, dayOfMonth) = Self.civil(day)
-        var text: [UInt8] = []
-        text.reserveCapacity(27)
         func digits(_ value: Int64, _ width: Int) {
-            var divisor: Int64 = 1
-            for _ in 1..<width { divisor *= 10 }
+            var divisor: UInt32 =
+                switch width {
+                case 2: 10
+                case 4: 1000
+                default: 100_000
+                }
+            let value = UInt32(truncatingIfNeeded: value)
             while divisor > 0 {
                 text.append(0x30 &+ UInt8(truncatingIfNeeded: value / divisor % 10))
                 divisor /= 10
@@ -56,7 +67,6 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         text.append(0x2E)
         digits(rest % 1_000_000, 6)
         text.append(0x5A)
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// Days since 1970-01-01 to year, month, day. Source: Howard Hinnant, "chrono-Compatible
@@ -77,7 +87,13 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
     /// Reads RFC 3339: date, `T`, time, up to six decimals, `Z` or an offset. Nil for anything
     /// else.
     public init?(_ text: String) {
-        let bytes = Array(text.utf8)
+        var text = text
+        guard let time = text.withUTF8({ Timestamp(utf8: $0) }) else { return nil }
+        self = time
+    }
+
+    /// Reads the bytes of an RFC 3339 time; nil for anything else.
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
         func number(_ from: Int, _ count: Int) -> Int64? {
             guard from + count <= bytes.count else { return nil }
             var value: Int64 = 0

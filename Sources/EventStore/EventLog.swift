@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import SQLite
 
@@ -28,6 +29,10 @@ package final class EventLog {
     var pending: [ExactText: StreamEntry] = [:]
     /// The keys of `pending` in the order of their first change.
     var touched: [ExactText] = []
+    /// Names that no stream had when the open transaction looked.
+    var absent: Set<ExactText> = []
+    /// The key that the next new stream gets.
+    var nextStreamKey: Int64
     /// What `pending` held before each append, for going back.
     var journal: [(name: ExactText, before: StreamEntry?)] = []
     private(set) var isClosed = false
@@ -46,6 +51,7 @@ package final class EventLog {
     struct StreamEntry {
         var key: Int64
         var version: Version
+        /// Whether its row must be written yet.
         var isDirty = false
     }
 
@@ -95,12 +101,19 @@ package final class EventLog {
             throw .unusable(path: path, why: "its tree holds \(tree.size) events, its log \(head)")
         }
         epoch = try queries.epochs().last?.epoch ?? .first
+        nextStreamKey = try Self.nextStreamKey(connection)
         let newest = try queries.log(after: Position(.max), limit: 1, .backward).first
         lastRecorded = newest?.recordedAt ?? .epoch
         headLeaf = newest?.leaf ?? MerkleFrontier().root
         try reading { (connection) throws(SQLiteError) in
             try connection.execute("UPDATE log SET clean = 0")
         }
+    }
+
+    private static func nextStreamKey(_ connection: Connection) throws(StoreError) -> Int64 {
+        try Schema.reading(connection) { (connection) throws(SQLiteError) in
+            try connection.integer("SELECT max(key) FROM streams") ?? 0
+        } + 1
     }
 
     private struct Row {
@@ -158,9 +171,11 @@ package final class EventLog {
         try refuseNesting()
         let saved = (head, lastRecorded, tree, headLeaf)
         defer {
-            pending.removeAll(keepingCapacity: pending.count < 10_000)
-            touched.removeAll(keepingCapacity: touched.count < 10_000)
-            journal.removeAll(keepingCapacity: journal.count < 10_000)
+            // To empty a dictionary takes as long as it once was large.
+            pending.removeAll(keepingCapacity: pending.capacity < 1000)
+            absent.removeAll(keepingCapacity: absent.capacity < 1000)
+            touched.removeAll(keepingCapacity: true)
+            journal.removeAll(keepingCapacity: true)
         }
         let transaction = Transaction(log: self, now: max(now, lastRecorded))
         defer { transaction.end() }
@@ -168,7 +183,7 @@ package final class EventLog {
             let value = try transact { () throws(StoreError) in
                 let value = try body(transaction)
                 if let failure = transaction.failure { throw failure }
-                try flush(transaction, treeChanged: saved.0 != head)
+                try flush(transaction)
                 return value
             }
             for name in touched { if let entry = pending[name] { streams[name] = entry } }
@@ -181,6 +196,8 @@ package final class EventLog {
 
     /// Runs `body` between BEGIN and COMMIT; what it throws rolls back.
     func transact<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        let stage = kassa_stage_enter(KASSA_STAGE_COMMIT)
+        defer { kassa_stage_leave(stage) }
         guard !isClosed else { throw .closed }
         try refuseNesting()
         let value: Value
@@ -249,21 +266,35 @@ package final class EventLog {
         do throws(SQLiteError) { try body(connection) } catch { throw .notWritten(error) }
     }
 
-    private func flush(_ transaction: Transaction, treeChanged: Bool) throws(StoreError) {
+    private func flush(_ transaction: Transaction) throws(StoreError) {
+        guard !transaction.records.isEmpty else { return }
+        try transaction.settle()
         try transaction.write { (connection) throws(SQLiteError) in
-            let update = try connection.statement("UPDATE streams SET version = ?2 WHERE key = ?1")
-            for name in touched {
-                guard let entry = pending[name], entry.isDirty else { continue }
-                try update.bind(1, entry.key)
-                try update.bind(2, entry.version.value)
-                try update.run()
-            }
-            guard treeChanged else { return }
             let save = try connection.statement("UPDATE log SET tree = ?1")
             try save.bind(1, tree.bytes)
             try save.run()
         }
     }
+
+    /// Writes the rows of streams that the transaction has changed.
+    func writeStreams() throws(SQLiteError) {
+        let upsert = try connection.statement(
+            """
+            INSERT INTO streams(key, name, version) VALUES (?1, ?2, ?3) \
+            ON CONFLICT(key) DO UPDATE SET version = excluded.version
+            """)
+        for name in touched {
+            guard let entry = pending[name], entry.isDirty else { continue }
+            try upsert.bind(1, entry.key)
+            try upsert.bind(2, name.text)
+            try upsert.bind(3, entry.version.value)
+            try upsert.run()
+            pending[name]?.isDirty = false
+        }
+    }
+
+    /// Has all streams of the transaction written again, as their rows were taken back.
+    func dirtyAll() { for name in touched { pending[name]?.isDirty = true } }
 
     /// Promises that nothing is recorded as earlier than `moment` from here on, whatever the clock
     /// does.

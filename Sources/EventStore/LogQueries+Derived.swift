@@ -8,9 +8,15 @@ extension LogQueries {
         case effects
     }
 
-    /// Begins a transaction that sees the file as of now, until the connection is closed.
+    /// Begins a transaction that sees the file as of the first look at it, until `end`, or until
+    /// the connection is closed.
     package func begin() throws(StoreError) {
         try reading { (connection) throws(SQLiteError) in try connection.execute("BEGIN") }
+    }
+
+    /// Ends what `begin` began.
+    package func end() throws(StoreError) {
+        try reading { (connection) throws(SQLiteError) in try connection.execute("COMMIT") }
     }
 
     /// The tree that is kept with the log; nil where it is damaged.
@@ -22,17 +28,41 @@ extension LogQueries {
         }
     }
 
-    /// Every stream's version as it is kept.
-    package func streamVersions() throws(StoreError) -> [(StreamID, Version)] {
+    /// A stream's name and its version as they are kept; nil for an unknown key, or a name that is
+    /// none.
+    package func stream(key: Int64) throws(StoreError) -> (StreamID, Version)? {
         try reading { (connection) throws(SQLiteError) in
-            let row = try connection.statement("SELECT name, version FROM streams")
+            let row = try connection.statement("SELECT name, version FROM streams WHERE key = ?1")
             defer { row.reset() }
-            var versions: [(StreamID, Version)] = []
+            try row.bind(1, key)
+            guard try row.step(), let stream = StreamID(row.text(0)) else { return nil }
+            return (stream, Version(row.integer(1)))
+        }
+    }
+
+    /// How many streams are kept.
+    package func countStreams() throws(StoreError) -> Int64 {
+        try reading { (connection) throws(SQLiteError) in
+            try connection.integer("SELECT count(*) FROM streams") ?? 0
+        }
+    }
+
+    /// Streams that are kept and have no event, at most `limit`.
+    package func emptyStreams(limit: Int) throws(StoreError) -> [(StreamID, Version)] {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                """
+                SELECT name, version FROM streams s
+                WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.stream = s.key) LIMIT ?1
+                """)
+            defer { row.reset() }
+            try row.bind(1, Int64(max(0, limit)))
+            var found: [(StreamID, Version)] = []
             while try row.step() {
                 guard let stream = StreamID(row.text(0)) else { continue }
-                versions.append((stream, Version(row.integer(1))))
+                found.append((stream, Version(row.integer(1))))
             }
-            return versions
+            return found
         }
     }
 

@@ -35,6 +35,25 @@ package struct LogQueries {
         }
     }
 
+    /// The log's events of these types after `position` and up to `through`, at most `limit`.
+    package func log(
+        after position: Position, through: Position, types: [String], limit: Int
+    ) throws(StoreError) -> [StoredRecord] {
+        var names = JSONWriter()
+        names.array { names in for type in types { names.value(type) } }
+        return try rows(
+            """
+            \(Self.columns) WHERE e.position > ?1 AND e.position <= ?2 \
+            AND e.type IN (SELECT value FROM json_each(?3)) ORDER BY e.position LIMIT ?4
+            """
+        ) { (statement) throws(SQLiteError) in
+            try statement.bind(1, position.value)
+            try statement.bind(2, through.value)
+            try statement.bind(3, text: names.bytes)
+            try statement.bind(4, Int64(max(0, limit)))
+        }
+    }
+
     /// A stream's events after `version` (before it, backwards), at most `limit`; empty for an
     /// unknown stream.
     package func stream(
@@ -85,6 +104,17 @@ package struct LogQueries {
                         why: statement.text(3)))
             }
             return epochs
+        }
+    }
+
+    /// The least first position of an epoch that is greater than this one; nil where there is none.
+    package func epochStart(after position: Position) throws(StoreError) -> Position? {
+        try reading { (connection) throws(SQLiteError) in
+            let statement = try connection.statement(
+                "SELECT min(first) FROM epochs WHERE first > ?1")
+            defer { statement.reset() }
+            try statement.bind(1, position.value)
+            return try statement.step() ? statement.optionalInteger(0).map { Position($0) } : nil
         }
     }
 

@@ -12,7 +12,7 @@ package struct StoredRecord: Hashable, Sendable {
     /// One JSON object; see `Metadata`.
     package let metadata: [UInt8]
     /// The hash over all of the above.
-    package let leaf: Digest
+    package internal(set) var leaf: Digest
 
     package init(
         identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
@@ -75,6 +75,18 @@ package enum Leaf {
     ) -> Digest {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(160 + data.count + metadata.count)
+        append(
+            identity: identity, stream: stream, version: version, type: type,
+            recordedAt: recordedAt, data: data, metadata: metadata, to: &bytes)
+        return MerkleTree.leaf(bytes)
+    }
+
+    /// Adds the bytes of one event's leaf to `bytes`, so that those of a commit lie in one buffer:
+    /// `MerkleTree.leaves` takes them together.
+    package static func append(
+        identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
+        recordedAt: Timestamp, data: [UInt8], metadata: [UInt8], to bytes: inout [UInt8]
+    ) {
         bytes.append(contentsOf: prefix)
         append(identity.log.value, to: &bytes)
         append(identity.epoch.value, to: &bytes)
@@ -91,7 +103,6 @@ package enum Leaf {
         bytes.append(contentsOf: metadata)
         append(count: data.count, to: &bytes)
         bytes.append(contentsOf: data)
-        return MerkleTree.leaf(bytes)
     }
 
     private static func append(_ text: String, to bytes: inout [UInt8]) {

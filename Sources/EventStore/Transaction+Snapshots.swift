@@ -44,7 +44,7 @@ extension Transaction {
     /// The key that `owner`'s personal data is sealed under; `fresh` becomes it where there is
     /// none.
     package func sealingKey(of owner: String, fresh: [UInt8]) throws(StoreError) -> [UInt8] {
-        if let known = try queries.sealingKey(of: owner) { return known }
+        if let known = try log.queries.sealingKey(of: owner) { return known }
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement("INSERT INTO keys VALUES (?1, ?2)")
             try statement.bind(1, owner)

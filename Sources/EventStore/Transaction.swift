@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 import SQLite
 
@@ -22,19 +23,29 @@ package final class Transaction {
     /// The time everything in it is recorded at, unless a cause is later.
     package let now: Timestamp
     /// What is recorded of every event appended from here on.
-    package var metadata = Metadata(correlation: "", actor: "system")
+    package var metadata = Metadata(correlation: "", actor: "system") {
+        didSet { encoded = nil }
+    }
+    private var encoded: [UInt8]?
     /// The time of what caused the events appended from here on; they are never recorded as
     /// earlier.
     package var notBefore = Timestamp.epoch
-    /// All that was appended so far.
+    /// All that was appended so far. A record gets its leaf when it is written, at the end of the
+    /// commit: many leaves are hashed at once, which is quicker than one after the other.
     package private(set) var records: [StoredRecord] = []
+    /// The keys of the records' streams.
+    private var streamKeys: [Int64] = []
+    /// How many of `records` are written.
+    private var writtenCount = 0
+    /// For each attempt that is running, whether its savepoint is open: only what must be written
+    /// at once needs one.
+    private var savepoints: [Bool] = []
 
     init(log: EventLog, now: Timestamp) {
         self.log = log
         self.now = now
     }
 
-    package var queries: LogQueries { log.queries }
     package var epoch: Epoch { log.epoch }
     package var head: Position { log.head }
 
@@ -48,11 +59,14 @@ package final class Transaction {
     /// Writes within the transaction; what fails here and is not taken back by `attempt` keeps it
     /// from being committed.
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
         do throws(SQLiteError) {
             // On a full disk SQLite rolls back by itself; a write after that would be a commit of
             // its own.
             guard log.connection.isInTransaction else { throw .transactionIsOver }
+            try openSavepoints()
             try body(log.connection)
         } catch {
             failure = .notWritten(error)
@@ -60,13 +74,38 @@ package final class Transaction {
         }
     }
 
+    /// The stored form of `metadata`.
+    package var encodedMetadata: [UInt8] {
+        if let encoded { return encoded }
+        var json = JSONWriter(reserving: 160)
+        metadata.encode(to: &json)
+        encoded = json.bytes
+        return json.bytes
+    }
+
+    /// A stream's events after `version`, at most `limit`, of those that are written.
+    package func events(of stream: StreamID, after version: Version, limit: Int)
+        throws(StoreError) -> [StoredRecord]
+    {
+        try log.queries.stream(stream, after: version, limit: limit)
+    }
+
     /// The stream's version, this transaction's appends counted.
     package func version(of stream: StreamID) throws(StoreError) -> Version {
         try entry(ExactText(stream.description))?.version ?? .none
     }
 
+    private func openSavepoints() throws(SQLiteError) {
+        guard savepoints.last == false else { return }
+        for level in savepoints.indices where !savepoints[level] {
+            try log.connection.statement("SAVEPOINT attempt").run()
+            savepoints[level] = true
+        }
+    }
+
     private func entry(_ name: ExactText) throws(StoreError) -> EventLog.StreamEntry? {
         if let entry = log.pending[name] ?? log.streams[name] { return entry }
+        if log.absent.contains(name) { return nil }
         let found: EventLog.StreamEntry? = try log.reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 "SELECT key, version FROM streams WHERE name = ?1")
@@ -76,7 +115,7 @@ package final class Transaction {
             return EventLog.StreamEntry(
                 key: statement.integer(0), version: Version(statement.integer(1)))
         }
-        if let found { log.streams[name] = found }
+        if let found { log.streams[name] = found } else { log.absent.insert(name) }
         return found
     }
 
@@ -84,79 +123,93 @@ package final class Transaction {
     ///
     /// - Throws: `conflict` where the stream's version is not as expected; `notWritten`, also for a
     ///   stream whose name could not be read again.
-    @discardableResult
     package func append(
         _ events: [NewEvent], to stream: StreamID, expecting expected: ExpectedVersion
-    ) throws(StoreError) -> [StoredRecord] {
+    ) throws(StoreError) {
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
+        if let failure { throw failure }
         let name = ExactText(stream.description)
         let known = try entry(name)
         let before = known?.version ?? .none
         guard expected.allows(before) else {
             throw .conflict(stream, expected: expected, actual: before)
         }
-        guard !events.isEmpty else { return [] }
-        let (after, overflow) = before.value.addingReportingOverflow(Int64(events.count))
+        guard !events.isEmpty else { return }
+        let (_, overflow) = before.value.addingReportingOverflow(Int64(events.count))
         guard !overflow, before >= .none, stream.isReadable else {
             throw .notWritten(.noSuchStream(stream))
         }
-        // A new stream's row has its version from the start; an older one's is brought up to date
-        // at the end.
-        let key: Int64
-        if let known { key = known.key } else { key = try create(name, version: after) }
-        var entry = EventLog.StreamEntry(key: key, version: before, isDirty: known != nil)
+        var entry = known ?? EventLog.StreamEntry(key: log.nextStreamKey, version: .none)
+        if known == nil { log.nextStreamKey += 1 }
+        entry.isDirty = true
         log.journal.append((name, log.pending[name]))
         let recordedAt = max(now, log.lastRecorded, notBefore)
-        let first = records.count
         for event in events {
             entry.version = Version(entry.version.value + 1)
-            let identity = EventIdentity(
-                log: log.name, epoch: log.epoch, position: log.head.next)
-            let leaf = Leaf.digest(
-                identity: identity, stream: stream, version: entry.version, type: event.type,
-                recordedAt: recordedAt, data: event.data, metadata: event.metadata)
-            let record = StoredRecord(
-                identity: identity, stream: stream, version: entry.version, type: event.type,
-                recordedAt: recordedAt, data: event.data, metadata: event.metadata, leaf: leaf)
-            try insert(record, key: entry.key)
-            log.head = identity.position
-            log.headLeaf = leaf
-            log.tree.append(leaf: leaf)
-            records.append(record)
+            log.head = log.head.next
+            records.append(
+                StoredRecord(
+                    identity: EventIdentity(log: log.name, epoch: log.epoch, position: log.head),
+                    stream: stream, version: entry.version, type: event.type,
+                    recordedAt: recordedAt, data: event.data, metadata: event.metadata,
+                    leaf: MerkleTree.emptyRoot))
+            streamKeys.append(entry.key)
         }
         log.lastRecorded = recordedAt
         if log.pending.updateValue(entry, forKey: name) == nil { log.touched.append(name) }
-        return Array(records[first...])
     }
 
-    private func create(_ name: ExactText, version: Int64) throws(StoreError) -> Int64 {
-        var key: Int64 = 0
-        try write { (connection) throws(SQLiteError) in
-            let statement = try connection.statement(
-                "INSERT INTO streams(name, version) VALUES (?1, ?2)")
-            try statement.bind(1, name.text)
-            try statement.bind(2, version)
-            try statement.run()
-            key = connection.lastInsertedRow
-        }
-        return key
-    }
-
-    private func insert(_ record: StoredRecord, key: Int64) throws(StoreError) {
+    /// Writes what was appended and is not written yet, so that it can be read; the commit does so
+    /// at its end.
+    package func settle() throws(StoreError) {
+        guard writtenCount < records.count else { return }
+        let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
+        defer { kassa_stage_leave(stage) }
         try write { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-            try statement.bind(1, record.position.value)
-            try statement.bind(2, record.identity.epoch.value)
-            try statement.bind(3, key)
-            try statement.bind(4, record.version.value)
-            try statement.bind(5, record.type.name)
-            try statement.bind(6, Int64(record.type.schema))
-            try statement.bind(7, record.recordedAt.microseconds)
-            try statement.bind(8, text: record.data)
-            try statement.bind(9, text: record.metadata)
-            try statement.bind(10, record.leaf.bytes)
-            try statement.run()
+            let leaves = leaves(of: records[writtenCount...])
+            for (at, leaf) in zip(writtenCount..., leaves) {
+                records[at].leaf = leaf
+                try Self.insert(records[at], key: streamKeys[at], by: statement)
+            }
+            log.tree.append(leaves: leaves)
+            if let newest = leaves.last { log.headLeaf = newest }
+            writtenCount = records.count
+            try log.writeStreams()
         }
+    }
+
+    private func leaves(of records: ArraySlice<StoredRecord>) -> [Digest] {
+        var bytes: [UInt8] = []
+        var ends: [Int] = []
+        bytes.reserveCapacity(records.reduce(0) { $0 + 160 + $1.data.count + $1.metadata.count })
+        ends.reserveCapacity(records.count)
+        for record in records {
+            Leaf.append(
+                identity: record.identity, stream: record.stream, version: record.version,
+                type: record.type, recordedAt: record.recordedAt, data: record.data,
+                metadata: record.metadata, to: &bytes)
+            ends.append(bytes.count)
+        }
+        return MerkleTree.leaves(bytes, ends: ends)
+    }
+
+    private static func insert(_ record: StoredRecord, key: Int64, by statement: Statement)
+        throws(SQLiteError)
+    {
+        try statement.bind(1, record.position.value)
+        try statement.bind(2, record.identity.epoch.value)
+        try statement.bind(3, key)
+        try statement.bind(4, record.version.value)
+        try statement.bind(5, record.type.name)
+        try statement.bind(6, Int64(record.type.schema))
+        try statement.bind(7, record.recordedAt.microseconds)
+        try statement.bind(8, text: record.data)
+        try statement.bind(9, text: record.metadata)
+        try statement.bind(10, record.leaf.bytes)
+        try statement.run()
     }
 
     /// Runs `body` so that, should it throw, nothing it wrote remains, while the rest of the
@@ -166,32 +219,44 @@ package final class Transaction {
     /// then nothing of it can be committed.
     package func attempt<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value
     {
+        if let failure { throw failure }
         let saved = (log.head, log.lastRecorded, log.tree, log.headLeaf)
-        let (count, mark) = (records.count, log.journal.count)
-        try write { (connection) throws(SQLiteError) in
-            try connection.statement("SAVEPOINT attempt").run()
-        }
+        let (count, written, mark) = (records.count, writtenCount, log.journal.count)
+        savepoints.append(false)
         do throws(StoreError) {
             let value = try body()
-            try write { (connection) throws(SQLiteError) in
-                try connection.statement("RELEASE attempt").run()
+            if let failure { throw failure }
+            if savepoints.last == true {
+                try write { (connection) throws(SQLiteError) in
+                    try connection.statement("RELEASE attempt").run()
+                }
             }
+            savepoints.removeLast()
             return value
         } catch {
             (log.head, log.lastRecorded, log.tree, log.headLeaf) = saved
             records.removeSubrange(count...)
+            streamKeys.removeSubrange(count...)
+            let isWritten = writtenCount > written
+            writtenCount = written
             for (name, before) in log.journal[mark...].reversed() { log.pending[name] = before }
             log.journal.removeSubrange(mark...)
+            // What was written within is gone with the savepoint.
+            if isWritten { log.dirtyAll() }
             failure = nil
-            do throws(StoreError) {
-                try write { (connection) throws(SQLiteError) in
-                    try connection.execute("ROLLBACK TO attempt; RELEASE attempt")
-                }
-            } catch let second {
-                // What failed first says more.
-                if case .notWritten = error { failure = error } else { failure = second }
-            }
+            if savepoints.removeLast() { try rollback(because: error) }
             throw error
+        }
+    }
+
+    private func rollback(because error: StoreError) throws(StoreError) {
+        do throws(StoreError) {
+            try write { (connection) throws(SQLiteError) in
+                try connection.execute("ROLLBACK TO attempt; RELEASE attempt")
+            }
+        } catch let second {
+            // What failed first says more.
+            if case .notWritten = error { failure = error } else { failure = second }
         }
     }
 }

@@ -3,13 +3,15 @@ import Glibc
 /// A cache that forgets what was not used for long: when the young half is full it becomes the old
 /// one.
 package struct TwoGenerations<Key: Hashable & Sendable, Value> {
-    private var young: [Key: Value] = [:]
-    private var old: [Key: Value] = [:]
-    private let half: Int
+    @usableFromInline package var young: [Key: Value] = [:]
+    @usableFromInline package var old: [Key: Value] = [:]
+    @usableFromInline package let half: Int
 
     /// - Parameter capacity: the most it holds.
+    @inlinable
     package init(capacity: Int) { half = max(1, capacity / 2) }
 
+    @inlinable
     package subscript(key: Key) -> Value? {
         mutating get {
             if let value = young[key] { return value }
@@ -27,14 +29,14 @@ package struct TwoGenerations<Key: Hashable & Sendable, Value> {
         }
     }
 
-    private mutating func insert(_ key: Key, _ value: Value) {
-        if young.count >= half, young[key] == nil {
-            old = young
-            young = [:]
-        }
-        young[key] = value
+    @inlinable
+    package mutating func insert(_ key: Key, _ value: Value) {
+        guard young.updateValue(value, forKey: key) == nil, young.count >= half else { return }
+        old = young
+        young = [:]
     }
 
+    @inlinable
     package mutating func removeAll() {
         young = [:]
         old = [:]
@@ -43,23 +45,27 @@ package struct TwoGenerations<Key: Hashable & Sendable, Value> {
 
 /// A text as a key, equal only to the same bytes. (To a dictionary a composed and a decomposed
 /// letter are the same `String`; to the file they are two.)
-struct ExactText: Hashable, Sendable {
-    let text: String
+package struct ExactText: Hashable, Sendable {
+    package let text: String
 
-    init(_ text: String) { self.text = text }
+    package init(_ text: String) { self.text = text }
 
-    static func == (a: Self, b: Self) -> Bool {
-        let isSame = a.text.utf8.withContiguousStorageIfAvailable { a in
-            b.text.utf8.withContiguousStorageIfAvailable { b in
-                guard a.count == b.count else { return false }
+    package static func == (a: Self, b: Self) -> Bool {
+        // Equal bytes are always an equal `String`, which is quickly compared.
+        a.text.utf8.count == b.text.utf8.count && a.text == b.text && isSame(a.text, b.text)
+    }
+
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        let isSame = a.utf8.withContiguousStorageIfAvailable { a in
+            b.utf8.withContiguousStorageIfAvailable { b in
                 guard let start = a.baseAddress, let other = b.baseAddress else { return true }
                 return memcmp(start, other, a.count) == 0
             }
         }
-        return (isSame ?? nil) ?? a.text.utf8.elementsEqual(b.text.utf8)
+        return (isSame ?? nil) ?? a.utf8.elementsEqual(b.utf8)
     }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
             hasher.combine(bytes: UnsafeRawBufferPointer($0))
         }

@@ -1,3 +1,4 @@
+import CPlatform
 import EventSourcing
 import EventStore
 
@@ -6,9 +7,13 @@ extension Engine {
     func take(_ received: [Received], of source: Source, in transaction: Transaction)
         throws(StoreError) -> EngineOutput<Core.Answer>
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         if let why = stopped[source.description] { return .stopped(why) }
+        var checkpoint = checkpoint(of: source)
+        var hasMoved = false
+        defer { if hasMoved { advance(source, to: checkpoint) } }
         for item in received {
-            var checkpoint = checkpoint(of: source)
             let bulletin: Bulletin
             do throws(MalformedMessage) {
                 bulletin = try Bulletin(item.carried)
@@ -18,7 +23,7 @@ extension Engine {
                 notice("\(source): \(error)")
                 continue
             }
-            guard bulletin.source == source else {
+            guard bulletin.comes(from: source) else {
                 notice("\(source): a message of \(bulletin.source) came this way and is left out")
                 continue
             }
@@ -36,7 +41,7 @@ extension Engine {
                 checkpoint.advance(to: message)
             case .watermark(let watermark): checkpoint.advance(to: watermark)
             }
-            advance(source, to: checkpoint)
+            hasMoved = true
         }
         return .taken
     }
@@ -45,6 +50,8 @@ extension Engine {
     func take(_ page: FeedPage, of source: Source, in transaction: Transaction)
         throws(StoreError) -> EngineOutput<Core.Answer>
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
+        defer { kassa_stage_leave(stage) }
         if let why = stopped[source.description] { return .stopped(why) }
         let before = checkpoint(of: source)
         guard page.after <= before.position else { return .gap(before) }

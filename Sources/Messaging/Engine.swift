@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 
@@ -150,19 +151,20 @@ package final class Engine<Core: ServiceCore> {
         if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
         do throws(StoreError) {
-            var appended: [StoredRecord] = []
-            let outputs = try log.commit(at: now) { (transaction) throws(StoreError) in
+            let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
+                let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
+                defer { kassa_stage_leave(stage) }
                 var outputs: [EngineOutput<Core.Answer>] = []
+                outputs.reserveCapacity(inputs.count)
                 for input in inputs { outputs.append(try take(input, in: transaction)) }
                 try fireTimers(in: transaction)
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
-                appended = transaction.records
-                return outputs
+                return (outputs, transaction)
             }
             for input in inputs {
                 if case .effect(let effect, _) = input { running.remove(effect.id) }
             }
-            show(at: now, appended: appended)
+            show(at: now, appended: done.records)
             return outputs
         } catch {
             (checkpoints, parkedKeys, inHand, stopped) = saved
@@ -317,8 +319,8 @@ package final class Engine<Core: ServiceCore> {
         log.notBefore(now)
         board.show(
             LogStatus(
-                epoch: log.epoch, head: log.head, leaf: log.headLeaf, treeSize: log.tree.size,
-                treeRoot: log.tree.root, asOf: max(now, log.lastRecorded), upSince: upSince,
+                epoch: log.epoch, head: log.head, leaf: log.headLeaf, tree: log.tree,
+                asOf: max(now, log.lastRecorded), upSince: upSince,
                 read: checkpoints.mapValues(\.position),
                 readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason),
             appended: appended)

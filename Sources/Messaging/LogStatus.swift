@@ -7,8 +7,8 @@ package struct LogStatus: Sendable {
     package var epoch: Epoch
     package var head: Position
     package var leaf: Digest
-    package var treeSize: Int64
-    package var treeRoot: Digest
+    /// Its root is computed only for those who say it.
+    package var tree: MerkleFrontier
     package var asOf: Timestamp
     package var upSince: Timestamp
     package var read: [String: Position]
@@ -17,7 +17,7 @@ package struct LogStatus: Sendable {
     package var haltReason: String?
 
     package init(
-        epoch: Epoch, head: Position, leaf: Digest, treeSize: Int64, treeRoot: Digest,
+        epoch: Epoch, head: Position, leaf: Digest, tree: MerkleFrontier,
         asOf: Timestamp, upSince: Timestamp, read: [String: Position],
         readAsOf: [String: Timestamp],
         haltReason: String?
@@ -25,8 +25,7 @@ package struct LogStatus: Sendable {
         self.epoch = epoch
         self.head = head
         self.leaf = leaf
-        self.treeSize = treeSize
-        self.treeRoot = treeRoot
+        self.tree = tree
         self.asOf = asOf
         self.upSince = upSince
         self.read = read

@@ -5,14 +5,15 @@ package import EventStore
 package struct Source: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let log: LogName
     package let channel: String
+    /// `orders/facts`, the name it has in checkpoints.
+    package let description: String
 
     package init(_ log: LogName, _ channel: String) {
         self.log = log
         self.channel = channel
+        description = "\(log)/\(channel)"
     }
 
-    /// `orders/facts`, the name it has in checkpoints.
-    package var description: String { "\(log)/\(channel)" }
     /// The broker's stream that carries it.
     package var stream: String { "kassa-\(log)" }
     /// What its messages' subjects begin with.
@@ -118,6 +119,17 @@ package enum Bulletin: Hashable, Sendable {
         switch self {
         case .event(let message): message.source
         case .watermark(let watermark): Source(watermark.log, watermark.channel)
+        }
+    }
+}
+
+extension Bulletin {
+    package func comes(from source: Source) -> Bool {
+        switch self {
+        case .event(let message):
+            message.channel == source.channel && message.identity.log == source.log
+        case .watermark(let watermark):
+            watermark.channel == source.channel && watermark.log == source.log
         }
     }
 }

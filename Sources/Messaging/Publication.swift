@@ -26,10 +26,21 @@ package struct Publication: Sendable {
     /// All channels, in the order one event's messages are published.
     package let channels: [String]
     private let rules: [String: Rule]
+    private let restricted: [String: Set<String>]
 
-    package init(channels: [String], rules: [String: Rule]) {
+    /// - Parameter restricted: types that are on some channels only, whatever the event: readers of
+    ///   the others need not look at them.
+    package init(
+        channels: [String], rules: [String: Rule], restricted: [String: Set<String>] = [:]
+    ) {
         self.channels = channels
         self.rules = rules
+        self.restricted = restricted
+    }
+
+    /// The types that may be on a channel, by stored name.
+    package func types(on channel: String) -> [String] {
+        rules.keys.filter { restricted[$0]?.contains(channel) ?? true }.sorted()
     }
 
     /// The public forms of an event, in the order of `channels`.

@@ -126,10 +126,20 @@ package final class Relay {
         let records = try next()
         var bulletins: [BrokerMessage] = []
         var newest = last
+        bulletins.reserveCapacity(records.count)
+        // What was recorded together mostly has the same metadata.
+        var known: (bytes: [UInt8], metadata: Metadata)?
         for record in records {
             for form in publication.forms(of: record) {
-                let message = try record.message(
-                    form, previous: newest[form.channel] ?? resumedAt(form.channel))
+                let metadata: Metadata
+                if let known, known.bytes == record.metadata {
+                    metadata = known.metadata
+                } else {
+                    metadata = try record.parsedMetadata()
+                    known = (record.metadata, metadata)
+                }
+                let message = record.message(
+                    form, previous: newest[form.channel] ?? resumedAt(form.channel), metadata)
                 bulletins.append(Bulletin.event(message).brokerMessage)
                 newest[form.channel] = record.position
             }
@@ -174,7 +184,7 @@ package final class Relay {
             Watermark(
                 log: log, channel: channel, epoch: status.epoch, through: status.head,
                 leaf: status.leaf, last: newest ?? resumedAt(channel), asOf: status.asOf,
-                upSince: status.upSince, treeSize: status.treeSize, treeRoot: status.treeRoot,
+                upSince: status.upSince, treeSize: status.tree.size, treeRoot: status.tree.root,
                 read: status.read))
     }
 

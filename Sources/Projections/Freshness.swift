@@ -16,6 +16,14 @@ package final class Freshness: Sendable {
         var marks: [LogName: Mark] = [:]
         var waiters: [Waiter] = []
         var staleReason: String?
+        /// The token as text, once it was asked for.
+        var text: String?
+
+        var token: ConsistencyToken {
+            var token = ConsistencyToken()
+            for (log, mark) in marks { token.merge(log, mark) }
+            return token
+        }
 
         func hasSeen(_ token: ConsistencyToken) -> Bool { token.isSeen(at: marks) }
 
@@ -40,11 +48,14 @@ package final class Freshness: Sendable {
     }
 
     /// How far all logs are projected: a lower bound of what a read sees that begins after this.
-    package var token: ConsistencyToken {
+    package var token: ConsistencyToken { state.withLock { $0.token } }
+
+    /// The token as text, and why the rows are not to be trusted, both at one moment.
+    package var shown: (token: String, staleReason: String?) {
         state.withLock { state in
-            var token = ConsistencyToken()
-            for (log, mark) in state.marks { token.merge(log, mark) }
-            return token
+            let text = state.text ?? state.token.description
+            state.text = text
+            return (text, state.staleReason)
         }
     }
 
@@ -65,7 +76,7 @@ package final class Freshness: Sendable {
     /// Shows what was committed, and lets go whoever waited for it. Called by the engine.
     package func show(_ marks: [LogName: Mark], staleReason: String?) {
         let over = state.withLock { state in
-            state.marks = marks
+            if state.marks != marks { (state.marks, state.text) = (marks, nil) }
             state.staleReason = staleReason
             return state.remove { $0.token.isSeen(at: marks) }
         }

@@ -4,7 +4,7 @@ import Messaging
 
 /// What a public fact means for the rows. Public forms lack what is private, so they are read here
 /// and not by deciders.
-enum OrderFact {
+enum OrderFact: Sendable {
     case placed(PlacedOrder)
     case confirmed
     case completed
@@ -25,7 +25,7 @@ enum OrderFact {
 }
 
 /// What a fact about a payment may tell besides how it stands.
-struct PaymentFact {
+struct PaymentFact: Sendable {
     var reason: String?
     var amount: Money?
     var authorizationCode: String?
@@ -34,7 +34,7 @@ struct PaymentFact {
 }
 
 /// An order as it is made public: without the means of payment.
-struct PlacedOrder {
+struct PlacedOrder: Sendable {
     let customer: String?
     let currency: Currency
     let reference: String?

@@ -20,9 +20,16 @@ package struct OrderProjection: Projection {
     ///
     /// - Throws: `.newer`, `.poison`, and `.store` where a row could not be read.
     package func apply(_ message: Message, to rows: RowBatch) throws(ReactionError) {
+        try apply(message, meaning: nil, to: rows)
+    }
+
+    /// - Parameter meaning: what the message means, where it was read already.
+    func apply(
+        _ message: Message, meaning: Result<OrderFact, UnreadableEvent>?, to rows: RowBatch
+    ) throws(ReactionError) {
         let fact: OrderFact
         do throws(UnreadableEvent) {
-            fact = try OrderFact(message)
+            if let meaning { fact = try meaning.get() } else { fact = try OrderFact(message) }
         } catch { throw ReactionError(reading: error) }
         do throws(SQLiteError) {
             if case .stockReceived(let line) = fact {
@@ -39,7 +46,6 @@ package struct OrderProjection: Projection {
         throws(SQLiteError)
     {
         let id = message.stream.id
-        var row = try rows.order(id)
         switch fact {
         case .reserved(let lines): try hold(lines, for: id, message, in: rows)
         case .released: try free(id, message, in: rows) { _, _ in }
@@ -48,8 +54,7 @@ package struct OrderProjection: Projection {
         case .placed(let order): rows.setLines(order.lines, of: id)
         default: break
         }
-        row.apply(fact, of: message)
-        rows.setOrder(row, id)
+        try rows.changeOrder(id) { $0.apply(fact, of: message) }
         rows.addToTimeline(message, of: id)
     }
 
@@ -92,10 +97,10 @@ package struct OrderProjection: Projection {
     private func change(
         _ sku: String, _ message: Message, in rows: RowBatch, _ body: (inout StockRow) -> Void
     ) throws(SQLiteError) {
-        var row = try rows.stock(sku)
-        body(&row)
-        row.mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
-        rows.setStock(row, sku)
+        try rows.changeStock(sku) { row in
+            body(&row)
+            row.mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
+        }
     }
 }
 

@@ -19,7 +19,7 @@ extension ProjectionEngine {
                 notice("\(source): \(error)")
                 continue
             }
-            guard bulletin.source == source else {
+            guard bulletin.comes(from: source) else {
                 notice("\(source): a message of \(bulletin.source) came this way and is left out")
                 continue
             }
@@ -44,32 +44,37 @@ extension ProjectionEngine {
     ///
     /// A page is one look at the log: an epoch that begins within it, behind what is known to be
     /// the log's, or for a reader that has read nothing, has orphaned nothing that was read.
-    func take(_ page: FeedPage, of source: Source) throws(StoreError) -> EngineOutput<NoAnswer> {
+    ///
+    /// - Parameter facts: what the messages mean, where that is known already.
+    func take(
+        _ page: FeedPage, facts: [Result<OrderFact, UnreadableEvent>]? = nil, of source: Source
+    ) throws(StoreError) -> EngineOutput<NoAnswer> {
         if let why = state.stopped[source.description] { return .stopped(why) }
         var checkpoint = checkpoint(of: source)
         guard page.after <= checkpoint.position else { return .gap(checkpoint) }
-        for message in page.messages {
+        defer { advance(source, to: checkpoint) }
+        for (index, message) in page.messages.enumerated() {
             // What is older than the checkpoint's epoch and comes after it was there before that
             // epoch began.
             guard message.source == source, message.identity.epoch <= checkpoint.epoch else {
                 return .foreign(checkpoint)
             }
             guard message.identity.position > checkpoint.position else { continue }
-            if let why = try fold(message, of: source) { return .stopped(why) }
+            if let why = try fold(message, facts?[index], of: source) { return .stopped(why) }
             checkpoint.advance(to: message)
-            advance(source, to: checkpoint)
         }
         guard page.epoch <= checkpoint.epoch else { return .foreign(checkpoint) }
         checkpoint.advance(to: page)
-        advance(source, to: checkpoint)
         return .taken
     }
 
     /// Folds one message into the rows; returns why its source must stop.
-    private func fold(_ message: Message, of source: Source) throws(StoreError) -> String? {
+    private func fold(
+        _ message: Message, _ fact: Result<OrderFact, UnreadableEvent>? = nil, of source: Source
+    ) throws(StoreError) -> String? {
         let why: String
         do throws(ReactionError) {
-            try projection.apply(message, to: rows)
+            try projection.apply(message, meaning: fact, to: rows)
             return nil
         } catch {
             switch error {

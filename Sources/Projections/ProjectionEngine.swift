@@ -118,6 +118,8 @@ package final class ProjectionEngine {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
             state = saved
             isBroken = true
+            // What was written is unknown.
+            store.renditions.forgetAll()
             switch error {
             case .notWritten(let cause), .unreadable(let cause):
                 store.note(cause, in: connection.path)
@@ -126,6 +128,64 @@ package final class ProjectionEngine {
             notice("projection: \(error)")
             return inputs.map { _ in .unavailable(error.description) }
         }
+    }
+
+    /// What came of folding many pages.
+    enum Folded {
+        /// As many rows have changed as memory is to hold; they are written.
+        case full
+        /// There is no page left; all is written.
+        case over
+        /// That source's page was not taken; all before it is written.
+        case refused(Source, EngineOutput<NoAnswer>)
+        /// The file could not be written, or the engine is broken.
+        case failed(String)
+    }
+
+    /// Takes pages in one commit, until there is none or enough rows have changed.
+    func fold(_ next: () -> ReadPage?) -> Folded {
+        guard !isBroken else { return .failed("the projection is broken") }
+        let saved = state
+        do throws(StoreError) {
+            isSaveDue = false
+            try writing { (connection) throws(SQLiteError) in try connection.execute("BEGIN") }
+            var folded = Folded.full
+            while !rows.isFull {
+                guard let page = next() else {
+                    folded = .over
+                    break
+                }
+                // What is written counts as of its last page.
+                isSaveDue = true
+                let output = try take(page)
+                guard case .taken = output else {
+                    folded = .refused(page.source, output)
+                    break
+                }
+                try writing { (_) throws(SQLiteError) in try rows.spill() }
+            }
+            finishRebuild()
+            try writing { (connection) throws(SQLiteError) in
+                try save(in: connection, at: lastSave)
+                try connection.execute("COMMIT")
+            }
+            store.renditions.forgetAll()
+            rows.settle()
+            show()
+            return folded
+        } catch {
+            if connection.isInTransaction { try? connection.execute("ROLLBACK") }
+            state = saved
+            isBroken = true
+            store.renditions.forgetAll()
+            notice("projection: \(error)")
+            return .failed(error.description)
+        }
+    }
+
+    private func take(_ page: ReadPage) throws(StoreError) -> EngineOutput<NoAnswer> {
+        if let why = state.haltReason { return .stopped(why) }
+        return try take(page.page, facts: page.facts, of: page.source)
     }
 
     private func commit(_ inputs: [ProjectionInput], at now: Timestamp) throws(StoreError)
@@ -142,6 +202,11 @@ package final class ProjectionEngine {
             try commitFault?(.before)
             try connection.execute("COMMIT")
             try commitFault?(.after)
+        }
+        if hasReset {
+            store.renditions.forgetAll()
+        } else {
+            store.renditions.forget(rows.changedOrders)
         }
         rows.settle()
         return outputs

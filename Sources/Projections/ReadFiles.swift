@@ -91,6 +91,11 @@ package struct ReadFiles: Sendable {
     /// Removes what was being built, under whatever number.
     func removeFresh() { ReadFiles(fresh).remove { _ in true } }
 
+    /// Removes one file, and what SQLite keeps beside it.
+    package static func remove(_ path: String) {
+        for suffix in suffixes { unlink(path + suffix) }
+    }
+
     /// Puts the built file, which must be closed, into use; from then on it survives a loss of
     /// power.
     ///

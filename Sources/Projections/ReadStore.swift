@@ -33,6 +33,7 @@ package final class ReadStore: Sendable {
     let durability: Connection.Durability
     private let renewsItself: Bool
     private let readers: [Reader]
+    let renditions = Renditions()
     private let current: Mutex<String>
     /// What a reader or the writer found wrong with the file in use.
     private let found = Mutex<String?>(nil)
@@ -67,7 +68,10 @@ package final class ReadStore: Sendable {
     }
 
     /// From now on reads begin on that file, which must have seen all that the other has.
-    func turn(to path: String) { current.withLock { $0 = path } }
+    func turn(to path: String) {
+        current.withLock { $0 = path }
+        renditions.forgetAll()
+    }
 
     /// Waits for the reads that began on an older file, and removes it.
     func removeOlder() {
@@ -145,9 +149,9 @@ package final class ReadStore: Sendable {
                 connection = try Connection(path: path, mode: .reader)
                 slot = connection
             }
-            try connection.execute("BEGIN")
+            try connection.statement("BEGIN").run()
             let value = try body(connection)
-            try connection.execute("COMMIT")
+            try connection.statement("COMMIT").run()
             return .success(value)
         } catch {
             note(error, in: slot?.path ?? path)

@@ -1,62 +1,109 @@
 import EventSourcing
 import EventStore
-import Messaging
+package import Messaging
+import SQLite
 
 /// Brings an engine from its checkpoints to others by the feeds alone, in whatever mixture of the
 /// logs.
+///
+/// One thread reads and understands the events; the caller's folds them, and writes a row when many
+/// have changed.
 struct Rebuild {
     let engine: ProjectionEngine
     let feeds: [(source: Source, feed: any Feed)]
-    /// How far each source is read; one that is not named is not read.
-    let targets: [String: Checkpoint]
-    /// Asked after each page; false ends it with `.cancelled`.
+    /// How far each source is read; one that is not named is not read. Nil reads all that the
+    /// feeds have.
+    let targets: [String: Checkpoint]?
+    /// Asked now and then; false ends it with `.cancelled`.
     var goOn: () -> Bool = { true }
 
-    /// - Parameter seed: decides which source's page is next.
+    /// - Parameter seed: decides how the logs are mixed.
     func run(seed: UInt64) throws(ComparisonError) {
-        var seed = seed
-        var open = feeds
-        while !open.isEmpty {
-            let index = Int(Self.next(&seed) % UInt64(open.count))
-            if try step(open[index].source, open[index].feed) { open.remove(at: index) }
-            guard goOn() else { throw .cancelled }
+        // 32 MB for as long: the pages of many orders are written at once.
+        resize(kibibytes: 32_000)
+        defer { resize(kibibytes: 8000) }
+        while true {
+            let parts = try missing()
+            guard !parts.isEmpty else { return }
+            let isWhole = try fold(PagesAhead(parts, seed: seed))
+            // Without targets the feeds have no end: what came in meanwhile is not waited for.
+            if isWhole, targets == nil { return }
         }
     }
 
-    /// Folds one page; true when the source is where it must come to.
-    private func step(_ source: Source, _ feed: any Feed) throws(ComparisonError) -> Bool {
-        guard let target = targets[source.description] else { return true }
-        let checkpoint = engine.checkpoint(of: source)
-        let position = checkpoint.position
-        guard position < target.position else {
-            // What was read in an older epoch may be orphaned: only the feed tells.
-            let mustCross = position == target.position && checkpoint.epoch < target.epoch
-            if mustCross { try cross(source, feed) }
-            return true
+    /// Gives SQLite's page cache a size; another one only costs time.
+    private func resize(kibibytes: Int) {
+        do throws(SQLiteError) {
+            try engine.connection.execute("PRAGMA cache_size=-\(kibibytes)")
+        } catch { return }
+    }
+
+    /// The logs that are not where they must come to; those that only begin a new epoch there are
+    /// taken over into it.
+    private func missing() throws(ComparisonError) -> [PagesAhead.Part] {
+        var parts: [PagesAhead.Part] = []
+        for (source, feed) in feeds {
+            let checkpoint = engine.checkpoint(of: source)
+            let target = targets?[source.description]
+            if targets != nil {
+                guard let target else { continue }
+                if checkpoint.position >= target.position {
+                    // What was read in an older epoch may be orphaned: only the feed tells.
+                    let mustCross =
+                        checkpoint.position == target.position && checkpoint.epoch < target.epoch
+                    if mustCross { try cross(source, feed) }
+                    continue
+                }
+            }
+            parts.append(
+                PagesAhead.Part(source: source, feed: feed, from: checkpoint, target: target))
         }
-        var page: FeedPage
-        do throws(FeedError) {
-            page = try feed.read(source.channel, after: position)
-        } catch { throw .unavailable(error.description) }
-        guard page.hasMore || page.through >= target.position else {
-            throw .behind(source, has: page.through, wants: target.position)
+        return parts
+    }
+
+    /// Folds what was read, until there is none or a log must be taken over into another epoch.
+    ///
+    /// - Returns: whether all was folded.
+    private func fold(_ pages: PagesAhead) throws(ComparisonError) -> Bool {
+        defer { pages.stop() }
+        while true {
+            var failure: ComparisonError?
+            let folded = engine.fold { () -> ReadPage? in
+                guard goOn() else {
+                    failure = .cancelled
+                    return nil
+                }
+                do throws(ComparisonError) {
+                    return try pages.next()
+                } catch {
+                    failure = error
+                    return nil
+                }
+            }
+            if let failure { throw failure }
+            switch folded {
+            case .full: continue
+            case .over: return true
+            case .failed(let why): throw .stopped(why)
+            case .refused(let source, let output):
+                try mend(source, output)
+                return false
+            }
         }
-        if page.through > target.position {
-            page = FeedPage(
-                after: page.after,
-                messages: page.messages.filter { $0.identity.position <= target.position },
-                through: target.position, epoch: page.epoch, leaf: target.leaf, hasMore: false)
-        }
-        switch engine.take(page, of: source, at: .epoch) {
-        case .taken, .done: return false
+    }
+
+    /// Goes on behind a page that was not taken.
+    private func mend(_ source: Source, _ output: EngineOutput<NoAnswer>) throws(ComparisonError) {
+        switch output {
         case .stopped(let why), .unavailable(let why), .unknown(let why): throw .stopped(why)
         case .foreign:
+            guard let feed = feeds.first(where: { $0.source == source })?.feed else { return }
+            let checkpoint = engine.checkpoint(of: source)
             try cross(source, feed)
             guard engine.checkpoint(of: source).epoch > checkpoint.epoch else {
                 throw .changed("\(source) changed its epoch while it was read")
             }
-            return false
-        case .gap, .at, .keyReused, .answer:
+        case .gap, .at, .keyReused, .answer, .taken, .done:
             throw .changed("\(source) changed while it was read")
         }
     }
@@ -77,14 +124,22 @@ struct Rebuild {
             else { throw .changed("\(source) changed its epoch while it was read") }
         }
     }
+}
 
-    /// SplitMix64. Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators"
-    /// (2014).
-    private static func next(_ state: inout UInt64) -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
+extension ReadStore {
+    /// Folds all that the feeds have into the store, as a gateway does that has no rows yet.
+    ///
+    /// - Returns: how many events of all logs were looked at.
+    package func fill(
+        from feeds: [(source: Source, feed: any Feed)],
+        notice: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(ComparisonError) -> Int64 {
+        let engine: ProjectionEngine
+        do throws(SQLiteError) {
+            engine = try ProjectionEngine(
+                store: self, sources: feeds.map(\.source), notice: notice)
+        } catch { throw .unreadable(error.description) }
+        try Rebuild(engine: engine, feeds: feeds, targets: nil).run(seed: 1)
+        return engine.eventsRead
     }
 }

@@ -16,56 +16,63 @@ struct HeldLine: Hashable {
 package final class RowBatch {
     /// The most rows that are kept of each table.
     private static let capacity = 20_000
+    /// The most of what orders' timelines begin with that waits to be written, and its bytes.
+    private static let spillAt = (count: 8192, bytes: 4_000_000)
 
     let connection: Connection
-    private var orders = Overlay<OrderRow>()
-    private var stock = Overlay<StockRow>()
-    private var reservations = Overlay<[HeldLine]>()
+    private var orders = RowOverlay<OrderRow>(capacity: RowBatch.capacity)
+    private var stock = RowOverlay<StockRow>(capacity: RowBatch.capacity)
+    private var reservations = RowOverlay<[HeldLine]>(capacity: RowBatch.capacity)
     private var lines: [(order: String, lines: [LineRow])] = []
     private var timeline: [(order: String, message: Message)] = []
-
-    /// Rows by key, and which of them differ from the file, in the order they were first changed.
-    private struct Overlay<Row> {
-        var rows: [String: Row] = [:]
-        var changed: [String] = []
-        private var isChanged: Set<String> = []
-
-        mutating func set(_ row: Row, _ key: String) {
-            rows[key] = row
-            if isChanged.insert(key).inserted { changed.append(key) }
-        }
-
-        mutating func settle() {
-            changed.removeAll(keepingCapacity: true)
-            isChanged.removeAll(keepingCapacity: true)
-            if rows.count > RowBatch.capacity { rows.removeAll() }
-        }
-    }
+    private var timelineBytes = 0
+    private var insertion: Statement?
 
     init(_ connection: Connection) { self.connection = connection }
+
+    /// The orders that differ from the file; each with its lines.
+    var changedOrders: [String] { orders.changedKeys }
 
     var isEmpty: Bool {
         orders.changed.isEmpty && stock.changed.isEmpty && reservations.changed.isEmpty
             && lines.isEmpty && timeline.isEmpty
     }
 
-    func order(_ id: String) throws(SQLiteError) -> OrderRow {
-        if let known = orders.rows[id] { return known }
-        return try OrderRow.load(id, from: connection) ?? OrderRow()
+    /// Whether as many rows have changed as memory is to hold.
+    var isFull: Bool {
+        max(orders.changed.count, stock.changed.count, reservations.changed.count)
+            >= Self.capacity
     }
 
-    func setOrder(_ row: OrderRow, _ id: String) { orders.set(row, id) }
-
-    func stock(_ sku: String) throws(SQLiteError) -> StockRow {
-        if let known = stock.rows[sku] { return known }
-        return try StockRow.load(sku, from: connection) ?? StockRow()
+    func changeOrder(_ id: String, _ body: (inout OrderRow) -> Void) throws(SQLiteError) {
+        let place: Int
+        if let known = orders.place(of: id) {
+            place = known
+        } else {
+            place = orders.put(try OrderRow.load(id, from: connection) ?? OrderRow(), id)
+        }
+        orders.change(at: place, body)
     }
 
-    func setStock(_ row: StockRow, _ sku: String) { stock.set(row, sku) }
+    func changeStock(_ sku: String, _ body: (inout StockRow) -> Void) throws(SQLiteError) {
+        let place: Int
+        if let known = stock.place(of: sku) {
+            place = known
+        } else {
+            place = stock.put(try StockRow.load(sku, from: connection) ?? StockRow(), sku)
+        }
+        stock.change(at: place, body)
+    }
 
     /// The lines that an order holds; none where it holds nothing.
     func reservation(of order: String) throws(SQLiteError) -> [HeldLine] {
-        if let known = reservations.rows[order] { return known }
+        if let place = reservations.place(of: order) { return reservations[place] }
+        let held = try loadReservation(of: order)
+        _ = reservations.put(held, order)
+        return held
+    }
+
+    private func loadReservation(of order: String) throws(SQLiteError) -> [HeldLine] {
         let statement = try connection.statement(
             "SELECT sku, quantity FROM reservations WHERE order_id = ?1 ORDER BY sku")
         defer { statement.reset() }
@@ -77,20 +84,47 @@ package final class RowBatch {
         return held
     }
 
-    func setReservation(_ held: [HeldLine], of order: String) { reservations.set(held, order) }
+    func setReservation(_ held: [HeldLine], of order: String) {
+        let place = reservations.place(of: order) ?? reservations.put([], order)
+        reservations.change(at: place) { $0 = held }
+    }
 
     func setLines(_ rows: [LineRow], of order: String) { lines.append((order, rows)) }
 
-    func addToTimeline(_ message: Message, of order: String) { timeline.append((order, message)) }
+    func addToTimeline(_ message: Message, of order: String) {
+        timeline.append((order, message))
+        timelineBytes += message.data.count
+    }
+
+    /// Writes what is written once and never changed, where much of it waits; within the caller's
+    /// transaction.
+    func spill() throws(SQLiteError) {
+        guard timeline.count >= Self.spillAt.count || timelineBytes >= Self.spillAt.bytes else {
+            return
+        }
+        try writeTimeline()
+    }
+
+    private func writeTimeline() throws(SQLiteError) {
+        for (order, rows) in lines { try write(rows, of: order) }
+        // In the order of the table: neighbours are on one page.
+        for at in timeline.indices.sorted(by: { timeline[$0].order < timeline[$1].order }) {
+            try write(timeline[at].message, of: timeline[at].order)
+        }
+        lines.removeAll(keepingCapacity: true)
+        timeline.removeAll(keepingCapacity: true)
+        timelineBytes = 0
+    }
 
     /// Writes what changed, within the caller's transaction.
     func flush() throws(SQLiteError) {
-        for id in orders.changed { try orders.rows[id]?.save(id, to: connection) }
-        for (order, rows) in lines { try write(rows, of: order) }
-        for (order, message) in timeline { try write(message, of: order) }
-        for sku in stock.changed { if let row = stock.rows[sku] { try write(row, sku) } }
-        for order in reservations.changed {
-            if let held = reservations.rows[order] { try write(held, of: order) }
+        try orders.forEachChanged { (id, row) throws(SQLiteError) in
+            try row.save(id, to: connection)
+        }
+        try writeTimeline()
+        try stock.forEachChanged { (sku, row) throws(SQLiteError) in try write(row, sku) }
+        try reservations.forEachChanged { (order, held) throws(SQLiteError) in
+            try write(held, of: order)
         }
     }
 
@@ -99,16 +133,17 @@ package final class RowBatch {
         orders.settle()
         stock.settle()
         reservations.settle()
-        lines.removeAll(keepingCapacity: true)
-        timeline.removeAll(keepingCapacity: true)
     }
 
     /// Deletes all rows, in the file and in memory, within the caller's transaction.
     func reset() throws(SQLiteError) {
         for table in ReadSchema.tables { try connection.execute("DELETE FROM \(table.name)") }
-        (orders, stock, reservations) = (Overlay(), Overlay(), Overlay())
+        orders = RowOverlay(capacity: Self.capacity)
+        stock = RowOverlay(capacity: Self.capacity)
+        reservations = RowOverlay(capacity: Self.capacity)
         lines = []
         timeline = []
+        timelineBytes = 0
     }
 
     private func write(_ rows: [LineRow], of order: String) throws(SQLiteError) {
@@ -126,11 +161,8 @@ package final class RowBatch {
     }
 
     private func write(_ message: Message, of order: String) throws(SQLiteError) {
-        let statement = try connection.statement(
-            """
-            INSERT OR REPLACE INTO timeline
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-            """)
+        let statement: Statement
+        if let insertion { statement = insertion } else { statement = try prepareInsertion() }
         try statement.bind(1, order)
         try statement.bind(2, message.identity.log.value)
         try statement.bind(3, message.identity.epoch.value)
@@ -144,6 +176,16 @@ package final class RowBatch {
         try statement.bind(11, message.metadata.cause?.description)
         try statement.bind(12, text: message.data)
         try statement.run()
+    }
+
+    private func prepareInsertion() throws(SQLiteError) -> Statement {
+        let statement = try connection.statement(
+            """
+            INSERT OR REPLACE INTO timeline
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+            """)
+        insertion = statement
+        return statement
     }
 
     private func write(_ row: StockRow, _ sku: String) throws(SQLiteError) {

@@ -31,6 +31,7 @@ package final class Connection {
     /// - Throws: `SQLiteError` where the file cannot be opened, is no database, or is newer than
     ///   this SQLite reads.
     package init(path: String, mode: Mode, durability: Durability = .full) throws(SQLiteError) {
+        _ = Self.isConfigured
         var opened: OpaquePointer?
         let flags: Int32
         let name: String
@@ -79,6 +80,11 @@ package final class Connection {
         cache.removeAll()
         sqlite3_close_v2(handle)
     }
+
+    private static let isConfigured: Bool = {
+        kassa_sqlite3_count_no_memory()
+        return true
+    }()
 
     private static func immutableURI(_ path: String) -> String {
         // With an empty authority a path may begin with two slashes.

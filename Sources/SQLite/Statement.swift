@@ -97,17 +97,25 @@ package final class Statement {
     }
 
     package func text(_ column: Int32) -> String {
-        String(decoding: bytes(column), as: UTF8.self)
+        withBytes(column) { String(decoding: $0, as: UTF8.self) }
     }
 
     package func optionalText(_ column: Int32) -> String? {
         sqlite3_column_type(pointer, column) == SQLITE_NULL ? nil : text(column)
     }
 
+    /// SQLite's code for the type of the row's value.
+    func type(_ column: Int32) -> Int32 { sqlite3_column_type(pointer, column) }
+
     /// The bytes of a TEXT or BLOB column.
-    package func bytes(_ column: Int32) -> [UInt8] {
-        guard let start = sqlite3_column_blob(pointer, column) else { return [] }
-        let count = Int(sqlite3_column_bytes(pointer, column))
-        return Array(UnsafeRawBufferPointer(start: start, count: count))
+    package func bytes(_ column: Int32) -> [UInt8] { withBytes(column) { Array($0) } }
+
+    /// Lends the bytes of a TEXT or BLOB column, which are gone with the next step.
+    package func withBytes<Result>(
+        _ column: Int32, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        let start = sqlite3_column_blob(pointer, column)
+        let count = start == nil ? 0 : Int(sqlite3_column_bytes(pointer, column))
+        return body(UnsafeRawBufferPointer(start: start, count: count))
     }
 }

@@ -11,19 +11,11 @@ struct GatewayClient {
     /// - Throws: `UsageError` for a URL that is none.
     init(_ invocation: Invocation, connections: Int = 8) throws {
         url = try invocation.text("url")
-        let authority = url.utf8.starts(with: "http://".utf8) ? url.dropFirst(7) : ""
-        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
-        let port =
-            parts.count == 2 ? parts[1].split(separator: "/").first.map(String.init) ?? "" : "80"
-        guard (1...2).contains(parts.count), !parts[0].isEmpty,
-            let number = Int64(strictDecimal: port.utf8).flatMap(UInt16.init(exactly:))
-        else {
-            throw invocation.invalid("--url", url, expected: "http://host:port")
-        }
+        let (host, port) = try invocation.gateway()
         var options = HTTPClient.Options()
         options.hint = "start the shop with shopctl up"
         options.idleConnections = connections
-        client = HTTPClient(host: String(parts[0]), port: number, options: options)
+        client = HTTPClient(host: host, port: port, options: options)
     }
 
     /// What a gateway answered that did not do what it was asked.

@@ -15,6 +15,19 @@ extension Invocation {
         return time
     }
 
+    /// Where `--url` says that a gateway listens.
+    func gateway() throws(UsageError) -> (host: String, port: UInt16) {
+        let url = try text("url")
+        let authority = url.utf8.starts(with: "http://".utf8) ? url.dropFirst(7) : ""
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        let port =
+            parts.count == 2 ? parts[1].split(separator: "/").first.map(String.init) ?? "" : "80"
+        guard (1...2).contains(parts.count), !parts[0].isEmpty,
+            let number = Int64(strictDecimal: port.utf8).flatMap(UInt16.init(exactly:))
+        else { throw invalid("--url", url, expected: "http://host:port") }
+        return (String(parts[0]), number)
+    }
+
     /// The service that `--service` names; nil for all, or where it is absent.
     func service() throws(UsageError) -> String? {
         guard let text = optionalText("service"), text != "all" else { return nil }

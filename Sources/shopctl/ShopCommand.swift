@@ -37,7 +37,7 @@ enum ShopCommand {
             case "doctor": return try DoctorCommand.run(invocation)
             case "epoch": try EpochCommand.run(invocation)
             case "import": return try ImportCommand.run(invocation)
-            case "bench": try BenchCommand.run(invocation)
+            case "bench": return try BenchCommand.run(invocation)
             default: throw CommandFailure("no such command; see shopctl --help")
             }
             return 0

@@ -63,11 +63,11 @@ private struct Sum: Decider {
     @Test(arguments: [0, 1, 499, 500, 501, 1000, 1203])
     func `a state is folded from its stored stream, however long`(count: Int) throws {
         try add((0..<count).map { Int64($0) })
-        let entry = try Aggregates<Sum>(category: "sum").load("a", in: log.queries)
+        let entry = try Aggregates<Sum>(category: "sum").load("a", in: log)
         #expect(entry.version == Version(Int64(count)))
         #expect(entry.state.count == count)
         #expect(entry.state.total == Int64(count * max(0, count - 1) / 2))
-        let known = try sums.load("a", in: log.queries)
+        let known = try sums.load("a", in: log)
         #expect(known.state.total == entry.state.total && known.version == entry.version)
     }
 
@@ -101,8 +101,8 @@ private struct Sum: Decider {
         #expect(failure { () throws(StoreError) in try add([2]) } == "conflict")
         sums.rollback()
         try add([3])
-        #expect(try sums.load("a", in: log.queries).state.total == 11)
-        #expect(try sums.load("a", in: log.queries).version == Version(3))
+        #expect(try sums.load("a", in: log).state.total == 11)
+        #expect(try sums.load("a", in: log).version == Version(3))
     }
 
     @Test func `a rollback restores the states before the last keep`() throws {
@@ -117,11 +117,11 @@ private struct Sum: Decider {
         }
         #expect(thrown == "closed")
         sums.rollback()
-        #expect(try sums.load("a", in: log.queries).state.total == 1)
-        #expect(try sums.load("b", in: log.queries).version == .none)
+        #expect(try sums.load("a", in: log).state.total == 1)
+        #expect(try sums.load("b", in: log).version == .none)
         try add([16], to: "b")
         try add([32])
-        #expect(try sums.load("a", in: log.queries).state.total == 33)
+        #expect(try sums.load("a", in: log).state.total == 33)
     }
 
     @Test func `a state first read within an attempt that fails is forgotten with it`() throws {
@@ -131,13 +131,13 @@ private struct Sum: Decider {
                     try transaction.append(
                         [event(9, EventType("sum.added"))], to: StreamID("sum", "a"),
                         expecting: .noStream)
-                    #expect(try sums.load("a", in: transaction.queries).state.total == 9)
+                    #expect(try sums.load("a", in: transaction).state.total == 9)
                     throw .closed
                 }
             }
             #expect(thrown == "closed")
             sums.rollback()
-            #expect(try sums.load("a", in: transaction.queries).version == .none)
+            #expect(try sums.load("a", in: transaction).version == .none)
         }
         try add([1])
     }
@@ -148,7 +148,7 @@ private struct Sum: Decider {
         try log.append([event(2, type)], to: StreamID("sum", "a"))
         let fresh = Aggregates<Sum>(category: "sum")
         for _ in 0..<2 {
-            let thrown = error { () throws(StoreError) in _ = try fresh.load("a", in: log.queries) }
+            let thrown = error { () throws(StoreError) in _ = try fresh.load("a", in: log) }
             guard case .unreadableEvent(let identity, let why)? = thrown else {
                 Issue.record("read: \(String(describing: thrown))")
                 return
@@ -167,7 +167,7 @@ private struct Sum: Decider {
                     metadata: event(1).metadata)
             ], to: StreamID("sum", "a"))
         let thrown = failure { () throws(StoreError) in
-            _ = try sums.load("a", in: log.queries)
+            _ = try sums.load("a", in: log)
         }
         #expect(thrown == "unreadable event")
         #expect(try log.all().first.map { $0.data == Array(data.utf8) } == true)
@@ -185,7 +185,7 @@ private struct Sum: Decider {
         }
         few.keep()
         for id in 0..<10 {
-            #expect(try few.load("\(id)", in: log.queries).state.total == 6)
+            #expect(try few.load("\(id)", in: log).state.total == 6)
         }
         #expect(log.head == Position(30))
     }

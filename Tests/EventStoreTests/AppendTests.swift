@@ -85,7 +85,10 @@ import Testing
             #expect(try transaction.version(of: order("c")) == .none)
             #expect(transaction.head == Position(4))
             #expect(transaction.records.map(\.position.value) == [2, 3, 4])
-            #expect(try transaction.queries.stream(order("b"), after: .none, limit: 9).count == 1)
+            let written = try transaction.events(of: order("b"), after: .none, limit: 9)
+            #expect(written.isEmpty)
+            try transaction.settle()
+            #expect(try transaction.events(of: order("b"), after: .none, limit: 9).count == 1)
         }
     }
 

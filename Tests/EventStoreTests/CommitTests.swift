@@ -100,6 +100,7 @@ private let givenUp = StoreError.notWritten(
                 let inner = failure { () throws(StoreError) in
                     try transaction.append(
                         [event(1), event(666)], to: order("a"), expecting: .any)
+                    try transaction.settle()
                 }
                 #expect(inner == "not written")
             }
@@ -109,14 +110,44 @@ private let givenUp = StoreError.notWritten(
         try log.run { (transaction) throws(StoreError) in
             let inner = failure { () throws(StoreError) in
                 try transaction.attempt { () throws(StoreError) in
-                    _ = try transaction.append(
+                    try transaction.append(
                         [event(1), event(666)], to: order("a"), expecting: .any)
+                    try transaction.settle()
                 }
             }
             #expect(inner == "not written")
             try transaction.append(events(1), to: order("a"), expecting: .exactly(Version(2)))
         }
         #expect(try log.all().map(\.positionAndVersion) == [[1, 1], [2, 2], [3, 3]])
+    }
+}
+
+extension AttemptTests {
+    @Test func `what an attempt wrote and took back leaves what came before it to be written`()
+        throws
+    {
+        try log.run { (transaction) throws(StoreError) in
+            try transaction.append(events(2), to: order("early"), expecting: .noStream)
+            let inner = failure { () throws(StoreError) in
+                try transaction.attempt { () throws(StoreError) in
+                    try transaction.append(events(1), to: order("early"), expecting: .any)
+                    try transaction.append(events(1), to: order("gone"), expecting: .noStream)
+                    try transaction.settle()
+                    throw .closed
+                }
+            }
+            #expect(inner == "closed")
+            try transaction.append(events(1), to: order("late"), expecting: .noStream)
+        }
+        let all = try log.all()
+        #expect(all.suffix(3).map(\.stream.id) == ["early", "early", "late"])
+        for record in all { #expect(record.leaf == record.computedLeaf) }
+        #expect(log.tree == all.reduce(into: MerkleFrontier()) { $0.append(leaf: $1.leaf) })
+        for id in ["early", "late"] {
+            try log.append(
+                events(1), to: order(id), expecting: .exactly(Version(id == "early" ? 2 : 1)))
+        }
+        try log.append(events(1), to: order("gone"), expecting: .noStream)
     }
 }
 
@@ -237,7 +268,8 @@ private let givenUp = StoreError.notWritten(
                 try transaction.append(events(1), to: order("first"), expecting: .any)
                 let full = failure { () throws(StoreError) in
                     try transaction.attempt { () throws(StoreError) in
-                        _ = try transaction.append(events(5000), to: order("a"), expecting: .any)
+                        try transaction.append(events(5000), to: order("a"), expecting: .any)
+                        try transaction.settle()
                     }
                 }
                 #expect(full == "not written")
@@ -264,6 +296,7 @@ private let givenUp = StoreError.notWritten(
                 } catch { throw .unreadable(error) }
                 let late = failure { () throws(StoreError) in
                     try transaction.append(events(1), to: order("b"), expecting: .any)
+                    try transaction.settle()
                 }
                 #expect(late == "not written")
             }

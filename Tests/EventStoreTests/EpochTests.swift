@@ -110,8 +110,8 @@ import Testing
         let again = try folder.open(at: noon + .seconds(-7200))
         try again.run(at: noon + .seconds(-7200)) { (transaction) throws(StoreError) in
             #expect(transaction.now == noon)
-            let records = try transaction.append(events(1), to: order("a"), expecting: .any)
-            #expect(records.map(\.recordedAt) == [noon])
+            try transaction.append(events(1), to: order("a"), expecting: .any)
+            #expect(transaction.records.map(\.recordedAt) == [noon])
         }
         let next = try again.append(events(1), to: order("a"), at: noon + .seconds(1))
         #expect(next.map(\.recordedAt) == [noon + .seconds(1)])

@@ -66,6 +66,16 @@ private func layout(_ record: StoredRecord) -> [UInt8] {
         }
         #expect(MerkleTree.root(over: 0..<53) { stored[Int($0)].leaf } == log.tree.root)
         #expect(log.headLeaf == stored.last?.leaf)
+        var (bytes, ends): ([UInt8], [Int]) = ([], [])
+        for record in stored {
+            Leaf.append(
+                identity: record.identity, stream: record.stream, version: record.version,
+                type: record.type, recordedAt: record.recordedAt, data: record.data,
+                metadata: record.metadata, to: &bytes)
+            ends.append(bytes.count)
+        }
+        #expect(bytes == stored.flatMap(layout))
+        #expect(MerkleTree.leaves(bytes, ends: ends) == stored.map(\.leaf))
     }
 
     @Test func `the tree goes on after reopening as if nothing had been`() throws {

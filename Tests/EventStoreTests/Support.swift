@@ -77,7 +77,8 @@ extension EventLog {
     ) throws(StoreError) -> [StoredRecord] {
         try commit(at: now) { (transaction) throws(StoreError) in
             try transaction.append(events, to: stream, expecting: expected)
-        }
+            return transaction
+        }.records
     }
 
     func all() throws(StoreError) -> [StoredRecord] { try queries.log(after: .start, limit: .max) }
@@ -89,6 +90,15 @@ extension EventLog {
             "\(head) \(headLeaf) \(tree.size) \(tree.root) \(lastRecorded) \(epoch)",
             "\(stored.map(\.description))",
         ]
+    }
+}
+
+extension Aggregates {
+    /// The state as a transaction of its own finds it.
+    func load(_ id: String, in log: EventLog) throws(StoreError) -> Entry {
+        try log.commit(at: noon) { (transaction) throws(StoreError) in
+            try load(id, in: transaction)
+        }
     }
 }
 

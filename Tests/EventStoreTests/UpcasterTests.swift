@@ -56,10 +56,10 @@ private struct Till: Decider {
         let pence = try log.commit(at: log.lastRecorded) { (transaction) throws(StoreError) in
             try transaction.append([old], to: StreamID("till", "1"), expecting: .noStream)
             _ = try tills.decide(.take(50), for: "1", in: transaction)
-            return try tills.load("1", in: transaction.queries).state.pence
+            return try tills.load("1", in: transaction).state.pence
         }
         #expect(pence == 350)
-        let fresh = try Aggregates<Till>(category: "till").load("1", in: log.queries)
+        let fresh = try Aggregates<Till>(category: "till").load("1", in: log)
         #expect(fresh.state.pence == 350 && fresh.version == Version(2))
     }
 }

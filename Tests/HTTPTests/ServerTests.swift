@@ -83,6 +83,38 @@ import Testing
         }
     }
 
+    @Test func `a control byte becomes a space, wherever in a value it stands`() throws {
+        @Sendable func value(_ byte: UInt8, _ at: Int) -> String {
+            let character = Character(Unicode.Scalar(byte))
+            return "<" + String(repeating: "a", count: at) + String(character) + "zé>"
+        }
+        let bytes: [UInt8] = [0, 0x09, 0x0A, 0x0D, 0x1F, 0x20, 0x7E, 0x7F]
+        let handler: HTTPHandler = { request, responder in
+            var headers = HTTPHeaders()
+            for byte in bytes { for at in 0..<12 { headers.append("X", value(byte, at)) } }
+            responder.respond(HTTPResponse(200, headers: headers))
+        }
+        try withServer(handler: handler) { server in
+            let values = try HTTPClient(port: server.port).get("/").headers.values("X")
+            var expected: [String] = []
+            for byte in bytes {
+                let isKept = byte == 0x09 || byte == 0x20 || byte == 0x7E
+                for at in 0..<12 { expected.append(value(isKept ? byte : 0x20, at)) }
+            }
+            #expect(values == expected)
+        }
+    }
+
+    @Test func `answers given at once to requests that came together all go out`() throws {
+        let count = 64
+        try withServer { server in
+            let peer = try Peer(port: server.port)
+            try peer.send(String(repeating: ServerTests.get, count: count))
+            let answers = try peer.read(until: "GET /x \n", times: count)
+            #expect(answers.components(separatedBy: "HTTP/1.1 200 OK").count == count + 1)
+        }
+    }
+
     @Test func `an old client is answered and closed, unless it asks to stay`() throws {
         try withServer { server in
             let closing = try Peer(port: server.port)

@@ -34,6 +34,19 @@ private func mark(_ epoch: Int64, _ position: Int64) -> Mark {
         #expect(!board.hasSeen(token) && !board.knows(token))
     }
 
+    @Test func `the token as text follows each step`() {
+        let board = Freshness(logs: [LogName("orders"), LogName("payments")])
+        for position in 1...3 as ClosedRange<Int64> {
+            board.show([LogName("orders"): mark(1, position)], staleReason: nil)
+            for _ in 0..<2 {
+                #expect(board.shown.token == board.token.description)
+                #expect(board.shown.token == "\(ConsistencyToken(identity("orders", 1, position)))")
+            }
+        }
+        board.show([LogName("orders"): mark(1, 3)], staleReason: "poison")
+        #expect(board.shown.staleReason == "poison")
+    }
+
     @Test func `a token of a log that is read here is known before the first was read`() {
         let board = Freshness(logs: [LogName("orders")])
         let token = ConsistencyToken(identity("orders", 1, 5))

@@ -24,22 +24,59 @@ import Testing
     @Test(arguments: vectors)
     func `a message has the digest that the standard says`(message: String, hex: String) {
         #expect(SHA256.hash(message.utf8).hex == hex)
-        #expect(SHA256.portableHash(Array(message.utf8)).hex == hex)
+        for way in SHA256.Way.available {
+            #expect(SHA256.hash(Array(message.utf8), by: way).hex == hex)
+            let twice = Array(message.utf8) + Array(message.utf8)
+            let digests = SHA256.many(twice, ends: [message.utf8.count, twice.count], by: way)
+            #expect(digests.map(\.hex) == [hex, hex])
+        }
     }
 
-    @Test func `the processor's instructions and the portable code agree at every length`() {
+    @Test func `every way of computing agrees with the portable code at every length`() {
+        #expect(SHA256.Way.available.contains(.portable))
         var random = Seeded(seed: 1)
         for length in 0...300 {
             let bytes = random.bytes(length)
             let cut = length == 0 ? 0 : Int(random.next() % UInt64(length + 1))
             let (first, second) = (Array(bytes[..<cut]), Array(bytes[cut...]))
-            let whole = SHA256.portableHash(bytes)
+            let whole = SHA256.hash(bytes, by: .portable)
             #expect(SHA256.hash(bytes) == whole)
             #expect(SHA256.hash(first, second) == whole)
-            #expect(SHA256.portableHash(first, second) == whole)
-            let prefixed = SHA256.portableHash([7] + bytes)
+            let prefixed = SHA256.hash([7] + bytes, by: .portable)
             #expect(SHA256.hash(bytes, prefix: 7) == prefixed)
             #expect(SHA256.hash(first, second, prefix: 7) == prefixed)
+            for way in SHA256.Way.available {
+                #expect(SHA256.hash(first, second, by: way) == whole)
+                #expect(SHA256.hash(first, second, prefix: 7, by: way) == prefixed)
+                // Neighbours of the same length, and a long one that ends alone.
+                let ends = [length, length, 2 * length, 2 * length + 200]
+                let digests = SHA256.many(
+                    bytes + bytes + bytes.prefix(100) + [UInt8](repeating: 9, count: 200),
+                    ends: ends, prefix: 7, by: way)
+                #expect(digests[0] == prefixed && digests[2] == prefixed)
+                #expect(digests[1] == SHA256.hash([7], by: .portable))
+            }
+        }
+    }
+
+    @Test func `many messages of mixed lengths have the digests of each alone, every way`() {
+        var random = Seeded(seed: 2)
+        for lot in 0..<60 {
+            let count = lot % 10 == 0 ? lot / 10 : Int(random.next() % 100) + 1
+            let longest = [1, 60, 130, 700][lot % 4]
+            let messages = (0..<count).map { _ in
+                random.bytes(Int(random.next() % UInt64(longest)))
+            }
+            var (bytes, ends): ([UInt8], [Int]) = ([], [])
+            for message in messages {
+                bytes += message
+                ends.append(bytes.count)
+            }
+            let prefix: UInt8? = lot % 3 == 0 ? nil : UInt8(lot)
+            let alone = messages.map { SHA256.hash($0, prefix: prefix, by: .portable) }
+            for way in SHA256.Way.available.map(Optional.some) + [nil] {
+                #expect(SHA256.many(bytes, ends: ends, prefix: prefix, by: way) == alone)
+            }
         }
     }
 
@@ -71,6 +108,13 @@ import Testing
         #expect(small < large)
         #expect(!(large < small))
         #expect(Digest(zeros) == nil)
+    }
+}
+
+extension SHA256 {
+    static func many(_ bytes: [UInt8], ends: [Int], prefix: UInt8? = nil, by way: Way?) -> [Digest]
+    {
+        bytes.withUnsafeBytes { hash(many: $0, ends: ends, prefix: prefix, by: way) }
     }
 }
 

@@ -68,6 +68,31 @@ func tampered(_ digest: Digest, _ salt: Int) throws -> Digest {
         }
     }
 
+    @Test func `appending many leaves is appending one after the other`() {
+        var random = Seeded(seed: 3)
+        for start in 0..<40 {
+            var (many, single) = (frontier(leaves(start)), frontier(leaves(start)))
+            for _ in 0..<4 {
+                let count = Int(random.next() % 90)
+                let more = (0..<count).map { MerkleTree.leaf("\(start), \($0)".utf8) }
+                many.append(leaves: more)
+                for leaf in more { single.append(leaf: leaf) }
+                #expect(many == single)
+            }
+        }
+    }
+
+    @Test func `leaves computed together are those computed alone`() {
+        let messages = (0..<40).map { Array(String(repeating: "é", count: $0 * 7).utf8) }
+        var (bytes, ends): ([UInt8], [Int]) = ([], [])
+        for message in messages {
+            bytes += message
+            ends.append(bytes.count)
+        }
+        #expect(MerkleTree.leaves(bytes, ends: ends) == messages.map { MerkleTree.leaf($0) })
+        #expect(MerkleTree.leaves([], ends: []) == [])
+    }
+
     @Test func `a frontier read back goes on as if it had never been stored`() throws {
         let all = leaves(70)
         for size in 0..<70 {

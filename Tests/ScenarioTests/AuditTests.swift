@@ -70,6 +70,20 @@ import Testing
             sql: "UPDATE streams SET version = version + 1 WHERE key = 1;",
             finds: ["orders", "is kept at version"]),
         Change(
+            name: "a stream that goes on behind its version", file: "payments",
+            sql: "UPDATE streams SET version = version - 1 WHERE key = 1;",
+            finds: ["payments", "is kept at version 3, its events end at 4"]),
+        Change(
+            name: "a stream without events", file: "orders",
+            sql: "INSERT INTO streams(name, version) VALUES ('order-ghost', 2);",
+            finds: ["orders", "order-ghost is kept at version 2, its events end at 0"]),
+        Change(
+            name: "an event that cannot be read, and another that was changed", file: "orders",
+            sql: Change.unlocked + """
+                UPDATE events SET data = '[]' WHERE position = 2;
+                UPDATE events SET metadata = '{}' WHERE position = 4;
+                """, finds: ["event orders/1/4", "was changed", "must be an object"]),
+        Change(
             name: "a deleted timer", file: "orders", sql: "DELETE FROM timers;",
             finds: ["orders", "timers of open checkouts: checkout-", "is missing"]),
         Change(
@@ -109,6 +123,24 @@ import Testing
             let parsed = try JSON(parsing: Array(json.output.utf8))
             #expect(parsed["verified"] == .bool(false))
             #expect((parsed["findings"]?.array ?? []).isEmpty == false)
+        }
+    }
+
+    @Test func `what an order's end says of the other services is compared with them`() throws {
+        let folder = try stopped()
+        let other = try RunningShop.fresh()
+        try other.stop()
+        for (service, finding) in [
+            ("payments", "is completed, but its total was not captured"),
+            ("deliveries", "is completed, but no parcel was handed over"),
+        ] {
+            let copy = try Folder()
+            try FileManager.default.copyItem(atPath: folder.data, toPath: copy.data)
+            try FileManager.default.removeItem(atPath: copy.log(service))
+            try FileManager.default.copyItem(
+                atPath: other.folder.log(service), toPath: copy.log(service))
+            let found = try Shopctl.verify(copy)
+            #expect(found.code == 1 && found.output.contains(finding), "\(found.all)")
         }
     }
 

@@ -108,15 +108,9 @@ import Testing
             OrderBody(more: "\"customer\":\"ada\",\"contact\":\"\(contact)\""))
         let guest = try shop.accepted(OrderBody(more: "\"contact\":\"\(contact)\""))
         for placed in [order, guest] { _ = try shop.end(of: placed["id"]) }
-        let outbox = "\(shop.folder.data)/notifications/outbox"
-        let mails = try eventually("ten mails are there") {
-            let names = try FileManager.default.contentsOfDirectory(atPath: outbox)
-                .filter { $0.hasSuffix(".eml") }
-            return names.count == 10 ? names : nil
-        }
-        for name in mails {
-            let bytes = FileManager.default.contents(atPath: "\(outbox)/\(name)") ?? Data()
-            #expect(String(decoding: bytes, as: UTF8.self).contains("To: \(contact)"))
+        let folder = "\(shop.folder.data)/notifications/mails"
+        try eventually("ten mails are there") {
+            try Mbox.mails(in: folder).filter { $0.contains("\nTo: \(contact)\n") }.count == 10
         }
         #expect(try files(of: shop.folder, holding: "lovelace").isEmpty)
         #expect(try !files(of: shop.folder, holding: "order.placed").isEmpty)
@@ -129,7 +123,7 @@ import Testing
     private func files(of folder: Folder, holding text: String) throws -> [String] {
         let names = FileManager.default.enumerator(atPath: folder.data)?.allObjects ?? []
         return names.compactMap { $0 as? String }.filter { name in
-            guard !name.hasSuffix(".eml"),
+            guard !name.hasSuffix(".mbox"),
                 let bytes = FileManager.default.contents(atPath: "\(folder.data)/\(name)")
             else { return false }
             return bytes.range(of: Data(text.utf8)) != nil

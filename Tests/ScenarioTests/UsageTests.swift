@@ -11,6 +11,8 @@ import Testing
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
+        ["bench", "soak"],
+        ["bench", "growth"], ["bench", "rebuild"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {
@@ -72,7 +74,19 @@ import Testing
         (["import", "online-retail", "a", "--limit", "0"], "--limit must be"),
         (["import", "online-retail", "a", "--clients", "65"], "--clients must be"),
         (["import", "online-retail", "a", "--url", "x"], "--url must be"),
-        (["bench", "shop", "--orders", "1"], "--orders must be"),
+        (["bench", "shop", "--orders", "0"], "--orders must be"),
+        (["bench", "--clients", "0"], "--clients must be"),
+        (["bench", "--lines", "0"], "--lines must be"),
+        (["bench", "shop", "--lines", "2001"], "--lines must be"),
+        (["bench", "shops"], "did you mean shop?"),
+        (["bench", "--url", "ftp://x"], "--url must be"),
+        (["bench", "--orders", "5", "--duration", "5"], "together"),
+        (["bench", "soak"], "--minutes"), (["bench", "soak", "--minutes", "0"], "--minutes must"),
+        (["bench", "soak", "--minutes", "1", "--rate", "x"], "--rate must be"),
+        (["bench", "growth", "--events", "10"], "--events must be"),
+        (["bench", "growth", "--orders", "10"], "no option --orders"),
+        (["bench", "rebuild", "--orders", "0"], "--orders must be"),
+        (["bench", "rebuild", "--lines", "0"], "--lines must be"),
     ]
 
     @Test func `wrong usage exits with 2 and a hint`() throws {
@@ -92,6 +106,7 @@ import Testing
             ["order", "cancel", "x"], ["stock", "receive", "mug", "1"], ["stock", "get", "mug"],
             ["projections", "list"], ["projections", "rebuild", "orders"],
             ["order", "list"], ["order", "watch", "x"], ["report", "revenue", "--by", "day"],
+            ["bench"],
             ["report", "orders"], ["export", "orders"],
         ]
         for command in commands {

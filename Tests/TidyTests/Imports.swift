@@ -15,12 +15,14 @@ enum Layout {
             "SQLite": ["CSQLite"],
             "EventStore": ["SQLite", "EventSourcing", "CPlatform"],
             "Messaging": ["EventStore", "EventSourcing", "CPlatform"],
-            "Projections": ["Domain", "EventStore", "Messaging", "SQLite", "EventSourcing"],
+            "Projections": [
+                "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+            ],
             "HTTP": ["CPlatform"],
             "Gateway": ["Domain", "Projections", "Messaging", "HTTP", "EventSourcing"],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
-                "Projections",
+                "Projections", "CPlatform",
             ]),
             "shopctl": [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",

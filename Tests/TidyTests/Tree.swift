@@ -10,7 +10,7 @@ struct Tree {
         root = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         var paths: [String] = []
-        for folder in ["Sources", "Tests", "scripts", "docs", ".ci"] {
+        for folder in ["Sources", "Tests", "Fuzz", "scripts", "docs", ".ci"] {
             let all = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
             while let below = all?.nextObject() as? String {
                 let isHidden = below.split(separator: "/").contains { $0.hasPrefix(".") }

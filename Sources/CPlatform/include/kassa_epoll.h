@@ -30,6 +30,10 @@ int kassa_epoll_remove(int epoll, int fd);
 /* Fills at most 256 entries; a timeout below zero waits without limit. */
 int kassa_epoll_wait(int epoll, kassa_ready *ready, int capacity, int timeout_ms);
 
+/* Waits until something is ready, and returns 1, or so many nanoseconds, and returns 0; a negative
+   errno where it cannot. */
+int kassa_epoll_pause(int epoll, int64_t nanoseconds);
+
 /* A counter to wake a poller with: non-blocking, closed on exec. */
 int kassa_eventfd(void);
 

@@ -56,7 +56,9 @@ protocol TextIdentifier {
 }
 
 private func fits(_ text: String, _ allowed: (UInt8) -> Bool) -> Bool {
-    (1...64).contains(text.utf8.count) && text.utf8.allSatisfy(allowed)
+    (1...64).contains(text.utf8.count)
+        && (text.utf8.withContiguousStorageIfAvailable { $0.allSatisfy(allowed) }
+            ?? text.utf8.allSatisfy(allowed))
 }
 
 private func isVisible(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }

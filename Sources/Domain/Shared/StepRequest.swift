@@ -79,4 +79,14 @@ extension StepRequest {
         case .complete: self = .complete
         }
     }
+
+    /// The log of the service that carries out the request of that stored name; nil for what the
+    /// orders service does itself, and for an unknown name.
+    public static func service(carryingOut name: String) -> LogName? {
+        switch Name(rawValue: name) {
+        case .reserve, .release, .pack, .unpack, .handOver, .recall: LogName("deliveries")
+        case .authorize, .void, .capture: LogName("payments")
+        case .confirm, .complete, nil: nil
+        }
+    }
 }

@@ -22,9 +22,7 @@ public enum JSON: Hashable, Sendable {
     /// The member of that name; nil where there is none or the value is no object.
     public subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
-        for member in members where member.name.utf8.elementsEqual(name.utf8) {
-            return member.value
-        }
+        for member in members where member.name.isExactly(name) { return member.value }
         return nil
     }
 
@@ -68,8 +66,9 @@ public struct JSONObject: Sendable {
 
     /// The member's value; nil where it is absent or null.
     public subscript(name: String) -> JSON? {
-        for member in members where member.name.utf8.elementsEqual(name.utf8) {
-            return member.value == .null ? nil : member.value
+        for member in members where member.name.isExactly(name) {
+            if case .null = member.value { return nil }
+            return member.value
         }
         return nil
     }
@@ -147,9 +146,17 @@ public struct JSONObject: Sendable {
     ///   over.
     public func allow(only names: [String]) throws(JSONError) {
         for member in members
-        where !names.contains(where: { $0.utf8.elementsEqual(member.name.utf8) }) {
+        where !names.contains(where: { $0.isExactly(member.name) }) {
             throw error(
                 member.name, "is not known here; known are \(names.joined(separator: ", "))")
         }
+    }
+}
+
+extension String {
+    /// Whether both have the same bytes. (To `==` a composed and a decomposed letter are equal; it
+    /// is asked first as it is quick, and never tells equal bytes apart.)
+    func isExactly(_ other: String) -> Bool {
+        utf8.count == other.utf8.count && self == other && utf8.elementsEqual(other.utf8)
     }
 }

@@ -80,6 +80,7 @@ private struct JSONParser {
         var members: [JSON.Member] = []
         skipSpace()
         if take(UInt8(ascii: "}")) { return .object([]) }
+        members.reserveCapacity(8)
         while true {
             skipSpace()
             guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else {
@@ -103,7 +104,7 @@ private struct JSONParser {
         if members.count <= 16 {
             for index in members.indices.dropFirst() {
                 for other in 0..<index
-                where members[other].name.utf8.elementsEqual(members[index].name.utf8) {
+                where members[other].name.isExactly(members[index].name) {
                     throw error("names the member \"\(members[index].name)\" twice")
                 }
             }
@@ -182,14 +183,19 @@ private struct JSONParser {
     mutating func string() throws(JSONError) -> String {
         at += 1
         let start = at
-        while at < bytes.count, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\"),
-            bytes[at] >= 0x20
-        { at += 1 }
+        var seen: UInt8 = 0
+        while at < bytes.count {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+            seen |= byte
+            at += 1
+        }
         guard at < bytes.count else { throw error("ends within a string") }
         if bytes[at] == UInt8(ascii: "\"") {
-            let text = try decode(bytes[start..<at])
+            let plain = UnsafeBufferPointer(rebasing: bytes[start..<at])
             at += 1
-            return text
+            // Where no byte is above 127 there is nothing to validate.
+            return seen < 0x80 ? String(decoding: plain, as: UTF8.self) : try decode(plain)
         }
         var unescaped = Array(bytes[start..<at])
         while at < bytes.count {

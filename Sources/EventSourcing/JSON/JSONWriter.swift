@@ -106,7 +106,7 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func key(_ name: StaticString) {
-        separate()
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
         bytes.append(UInt8(ascii: "\""))
         append(name)
         bytes.append(UInt8(ascii: "\""))
@@ -118,29 +118,26 @@ public struct JSONWriter: Sendable {
         text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
-    private mutating func digits(_ value: Int64) {
-        var magnitude = value.magnitude
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        let start = bytes.count
-        repeat {
-            bytes.append(0x30 &+ UInt8(truncatingIfNeeded: magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
-        bytes[start...].reverse()
-    }
+    private mutating func digits(_ value: Int64) { bytes.append(decimal: value) }
 
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
-            var from = 0
-            for (index, byte) in utf8.enumerated()
-            where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-                bytes.append(contentsOf: utf8[from..<index])
-                escape(byte)
-                from = index + 1
+            // What needs an escape is rare: one look at all of it lets most texts through at once.
+            var needsEscape: UInt8 = 0
+            for byte in utf8 {
+                needsEscape |=
+                    (byte < 0x20 ? 1 : 0) | (byte == UInt8(ascii: "\"") ? 1 : 0)
+                    | (byte == UInt8(ascii: "\\") ? 1 : 0)
             }
-            bytes.append(contentsOf: utf8[from...])
+            guard needsEscape != 0 else { return bytes.append(contentsOf: utf8) }
+            for byte in utf8 {
+                switch byte {
+                case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"): escape(byte)
+                default: bytes.append(byte)
+                }
+            }
         }
         bytes.append(UInt8(ascii: "\""))
     }

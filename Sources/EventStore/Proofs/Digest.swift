@@ -20,24 +20,35 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Reads what `hex` writes: 64 digits of `0-9 a-f`. Nil for anything else, so a digest has one
     /// text.
     package init?(hex text: String) {
-        var bytes: [UInt8] = []
-        var high: UInt8?
-        for character in text.utf8 {
-            let nibble: UInt8
-            switch character {
-            case 0x30...0x39: nibble = character - 0x30
-            case 0x61...0x66: nibble = character - 0x57
-            default: return nil
-            }
-            if let first = high {
-                bytes.append(first << 4 | nibble)
-                high = nil
-            } else {
-                high = nibble
+        var text = text
+        guard let digest = text.withUTF8({ Digest(hex: $0) }) else { return nil }
+        self = digest
+    }
+
+    /// Reads the bytes that `appendHex` writes; nil for anything else.
+    package init?(hex digits: UnsafeBufferPointer<UInt8>) {
+        guard digits.count == 2 * Self.byteCount else { return nil }
+        var isHex = true
+        self.init { bytes in
+            for at in 0..<Self.byteCount {
+                guard let high = Self.nibble(digits[2 * at]),
+                    let low = Self.nibble(digits[2 * at + 1])
+                else {
+                    isHex = false
+                    return
+                }
+                bytes[at] = high << 4 | low
             }
         }
-        guard high == nil else { return nil }
-        self.init(bytes)
+        guard isHex else { return nil }
+    }
+
+    private static func nibble(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case 0x30...0x39: digit - 0x30
+        case 0x61...0x66: digit - 0x57
+        default: nil
+        }
     }
 
     /// Lends the 32 bytes to `body`.
@@ -52,16 +63,24 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// 64 lower-case hexadecimal digits.
     package var hex: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(2 * Self.byteCount)
+        appendHex(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the 64 digits of `hex`.
+    package func appendHex(to text: inout [UInt8]) {
         withUnsafeBytes { bytes in
-            var text: [UInt8] = []
-            text.reserveCapacity(2 * Self.byteCount)
             for byte in bytes {
-                for nibble in [byte >> 4, byte & 0xF] {
-                    text.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
-                }
+                text.append(Self.digit(byte >> 4))
+                text.append(Self.digit(byte & 0xF))
             }
-            return String(decoding: text, as: UTF8.self)
         }
+    }
+
+    private static func digit(_ nibble: UInt8) -> UInt8 {
+        nibble < 10 ? 0x30 + nibble : 0x57 + nibble
     }
 
     package var description: String { hex }

@@ -22,7 +22,24 @@ package struct MerkleFrontier: Hashable, Sendable {
         size += 1
     }
 
-    /// The tree's root (RFC 9162, section 2.1.1).
+    /// Adds the digests of the next leaves, as one after the other would; level by level, as the
+    /// nodes of one level are computed several at once.
+    package mutating func append(leaves: [Digest]) {
+        var level = leaves
+        var rest = size
+        // What stays on the right of its level, from the leaves up.
+        var right: [Digest] = []
+        while !level.isEmpty {
+            if rest & 1 == 1, let left = peaks.popLast() { level.insert(left, at: 0) }
+            if level.count & 1 == 1, let last = level.popLast() { right.append(last) }
+            level = MerkleTree.nodes(over: level)
+            rest >>= 1
+        }
+        peaks.append(contentsOf: right.reversed())
+        size += Int64(leaves.count)
+    }
+
+    /// The tree's root (RFC 9162, section 2.1.1): a hash for each peak but one.
     package var root: Digest {
         guard var root = peaks.last else { return MerkleTree.emptyRoot }
         for peak in peaks.dropLast().reversed() { root = MerkleTree.node(peak, root) }

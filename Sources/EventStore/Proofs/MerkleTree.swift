@@ -16,6 +16,15 @@ package enum MerkleTree {
         SHA256.hash(bytes, prefix: 0)
     }
 
+    /// The digests of the leaves that lie one behind the other in `bytes`, each up to its `ends`:
+    /// those `leaf` gives, several computed at once.
+    package static func leaves(_ bytes: [UInt8], ends: [Int]) -> [Digest] {
+        bytes.withUnsafeBytes { SHA256.hash(many: $0, ends: ends, prefix: 0) }
+    }
+
+    /// The nodes over each two of `level`, from the first on.
+    static func nodes(over level: [Digest]) -> [Digest] { SHA256.hash(pairs: level, prefix: 1) }
+
     /// A node's digest: SHA-256 of 0x01 and the two below it.
     package static func node(_ left: Digest, _ right: Digest) -> Digest {
         left.withUnsafeBytes { left in

@@ -2,7 +2,7 @@ import Glibc
 
 /// One connection of the client: blocking calls on a non-blocking socket, each with a deadline.
 final class ClientConnection: Sendable {
-    private let socket: Descriptor
+    let socket: Descriptor
     private let place: String
 
     /// Tries the host's addresses in turn.
@@ -21,6 +21,9 @@ final class ClientConnection: Sendable {
         }
         throw failure
     }
+
+    /// Ends it in both directions: the next read tells.
+    func shutDown() { shutdown(socket.number, Int32(SHUT_RDWR)) }
 
     /// Quiet, as it should be between exchanges: neither closed nor with bytes nobody asked for.
     var isReusable: Bool {

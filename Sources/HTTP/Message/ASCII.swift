@@ -8,16 +8,13 @@ enum ASCII {
 
     /// `tchar` (RFC 9110, 5.6.2).
     static func isToken(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"): true
-        case UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"): true
-        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"): true
-        case UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"): true
-        default: false
-        }
+        let half = byte < 64 ? lowTokens : highTokens
+        return byte < 128 && half >> UInt64(byte & 63) & 1 == 1
     }
+
+    /// A bit for each byte that is a `tchar`: letters, digits and `!#$%&'*+-.^_`|~`.
+    private static let lowTokens: UInt64 = 0x03FF_6CFA_0000_0000
+    private static let highTokens: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
     /// What a field value may hold: visible, space, tab and bytes above 127 (RFC 9110, 5.5).
     static func isFieldValue(_ byte: UInt8) -> Bool {
@@ -81,11 +78,12 @@ enum ASCII {
         let left = left.utf8
         let right = right.utf8
         return left.count == right.count
-            && zip(left, right).allSatisfy { $0 == $1 || lowercase($0) == lowercase($1) }
+            && (left.elementsEqual(right)
+                || zip(left, right).allSatisfy { lowercase($0) == lowercase($1) })
     }
 
     /// Equal as bytes.
     static func same(_ left: String, _ right: String) -> Bool {
-        left.utf8.elementsEqual(right.utf8)
+        left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
     }
 }

@@ -20,6 +20,9 @@ package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// No fields.
     package init() {}
 
+    /// No fields, and room for some.
+    package init(reserving count: Int) { fields.reserveCapacity(count) }
+
     /// `["Content-Type": "text/plain"]`; a repeated name stays repeated.
     package init(dictionaryLiteral elements: (String, String)...) {
         fields = elements.map { Field($0, $1) }
@@ -27,7 +30,7 @@ package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// The first value under a name. Setting replaces every field of that name; `nil` removes.
     package subscript(name: String) -> String? {
-        get { fields.first { ASCII.matches($0.name, name) }?.value }
+        get { first(name).map { fields[$0].value } }
         set {
             fields.removeAll { ASCII.matches($0.name, name) }
             if let newValue { append(name, newValue) }
@@ -36,7 +39,24 @@ package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// Every value under a name, in order. Check the count where a repeat is not allowed.
     package func values(_ name: String) -> [String] {
-        fields.filter { ASCII.matches($0.name, name) }.map(\.value)
+        guard let first = first(name) else { return [] }
+        return fields[first...].filter { ASCII.matches($0.name, name) }.map(\.value)
+    }
+
+    /// Whether a field of that name is there.
+    func has(_ name: String) -> Bool { first(name) != nil }
+
+    /// How many fields of that name are there.
+    func count(_ name: String) -> Int {
+        var count = 0
+        for at in fields.indices where ASCII.matches(fields[at].name, name) { count += 1 }
+        return count
+    }
+
+    /// By number: most fields are passed over, and none is copied for it.
+    private func first(_ name: String) -> Int? {
+        for at in fields.indices where ASCII.matches(fields[at].name, name) { return at }
+        return nil
     }
 
     /// Adds a field and keeps those of the same name.
@@ -47,7 +67,9 @@ package struct HTTPHeaders: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// The members of a comma-separated list (RFC 9110, 5.6.1) over all fields of the name,
     /// in ASCII lower case, without empty members.
     package func list(_ name: String) -> [String] {
-        values(name).flatMap { value in
+        let values = values(name)
+        if values.isEmpty { return [] }
+        return values.flatMap { value in
             Array(value.utf8).split(separator: UInt8(ascii: ",")).compactMap { member in
                 let member = ASCII.trim(member)
                 return member.isEmpty

@@ -25,6 +25,10 @@ package struct HTTPQuery: Hashable, Sendable {
     ///
     /// - Throws: `malformedTarget` for a broken percent-encoding, NUL, or bytes that are no UTF-8.
     init(_ bytes: ArraySlice<UInt8>) throws(MessageError) {
+        guard !bytes.isEmpty else {
+            items = []
+            return
+        }
         var items: [Item] = []
         for pair in bytes.split(separator: UInt8(ascii: "&")) {
             let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
@@ -42,6 +46,11 @@ package struct HTTPQuery: Hashable, Sendable {
 func percentDecoded(
     _ bytes: ArraySlice<UInt8>, plusIsSpace: Bool = false
 ) throws(MessageError) -> String {
+    // Nearly all bytes stand for themselves.
+    let plus = plusIsSpace ? UInt8(ascii: "+") : 0
+    if bytes.allSatisfy({ $0 > 0 && $0 < 0x80 && $0 != UInt8(ascii: "%") && $0 != plus }) {
+        return String(decoding: bytes, as: UTF8.self)
+    }
     var decoded: [UInt8] = []
     decoded.reserveCapacity(bytes.count)
     var at = bytes.startIndex

@@ -15,7 +15,7 @@ struct RequestTarget {
             throw .malformedTarget("only visible ASCII without '#' is allowed")
         }
         text = String(decoding: bytes, as: UTF8.self)
-        guard !bytes.elementsEqual("*".utf8) else {
+        guard bytes.count != 1 || bytes.first != UInt8(ascii: "*") else {
             path = []
             query = try HTTPQuery([])
             authority = nil
@@ -49,14 +49,15 @@ struct RequestTarget {
         // Only the absolute form can have no path, and then it means "/".
         if path.count <= 1 { return [] }
         var segments: [String] = []
-        for part in path.dropFirst().split(
-            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        {
-            let segment = try percentDecoded(part)
+        var begin = path.startIndex + 1
+        while begin <= path.endIndex {
+            let end = path[begin...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+            let segment = try percentDecoded(path[begin..<end])
             guard !ASCII.same(segment, "."), !ASCII.same(segment, "..") else {
                 throw .malformedTarget("'.' and '..' are no segments")
             }
             segments.append(segment)
+            begin = end + 1
         }
         return segments
     }

@@ -40,4 +40,12 @@ struct Epoll {
                 kassa_epoll_wait(
                     descriptor.number, &ready, Int32(ready.count), milliseconds ?? -1)))
     }
+
+    /// The same, until a moment: finer than a millisecond; at most a second where there is none.
+    func wait(_ ready: inout [kassa_ready], now: Moment, until wake: Moment?) -> Int {
+        guard let wake else { return wait(&ready, milliseconds: 1000) }
+        let left = min(max(0, wake.nanoseconds - now.nanoseconds), 1_000_000_000)
+        if left > 0, kassa_epoll_pause(descriptor.number, left) == 0 { return 0 }
+        return wait(&ready, milliseconds: 0)
+    }
 }

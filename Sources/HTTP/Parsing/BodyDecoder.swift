@@ -99,6 +99,7 @@ struct BodyDecoder {
 extension HTTPHeaders {
     /// How the body is framed, `nil` where no field says so (RFC 9112, 6.3).
     func framing(_ version: HTTPVersion) throws(MessageError) -> BodyDecoder.Framing? {
+        guard has("Content-Length") || has("Transfer-Encoding") else { return nil }
         let lengths = values("Content-Length")
         let codings = values("Transfer-Encoding")
         if !codings.isEmpty {

@@ -22,14 +22,23 @@ struct FieldSection {
 
     private mutating func accept(_ line: ArraySlice<UInt8>) throws(MessageError) {
         guard let first = line.first, !ASCII.isSpace(first) else { throw .foldedField }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { throw .malformedField }
-        let name = line[..<colon]
-        guard let last = name.last else { throw .malformedField }
-        guard !ASCII.isSpace(last) else { throw .spaceBeforeColon }
-        let value = ASCII.trim(line[(colon + 1)...])
-        guard name.allSatisfy(ASCII.isToken), value.allSatisfy(ASCII.isFieldValue),
-            let text = String(validating: value, as: UTF8.self)
+        let bytes = line.span
+        var colon = 0
+        var isValid = true
+        while colon < bytes.count, bytes[colon] != UInt8(ascii: ":") {
+            isValid = isValid && ASCII.isToken(bytes[colon])
+            colon += 1
+        }
+        guard colon < bytes.count, colon > 0 else { throw .malformedField }
+        guard !ASCII.isSpace(bytes[colon - 1]) else { throw .spaceBeforeColon }
+        var (begin, end) = (colon + 1, bytes.count)
+        while begin < end, ASCII.isSpace(bytes[begin]) { begin += 1 }
+        while begin < end, ASCII.isSpace(bytes[end - 1]) { end -= 1 }
+        for at in begin..<end { isValid = isValid && ASCII.isFieldValue(bytes[at]) }
+        let start = line.startIndex
+        guard isValid,
+            let value = String(validating: line[(start + begin)..<(start + end)], as: UTF8.self)
         else { throw .malformedField }
-        headers.append(String(decoding: name, as: UTF8.self), text)
+        headers.append(String(decoding: line[..<(start + colon)], as: UTF8.self), value)
     }
 }

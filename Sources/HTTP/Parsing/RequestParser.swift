@@ -38,6 +38,7 @@ package struct RequestParser: Sendable {
     }
 
     private let limits: MessageLimits
+    private let peer: String
     private var buffer = LineBuffer()
     private var state = State.startLine
     private var startLine: StartLine?
@@ -45,7 +46,12 @@ package struct RequestParser: Sendable {
     private var skippedEmptyLine = false
 
     /// A parser at the start of a connection.
-    package init(limits: MessageLimits = MessageLimits()) { self.limits = limits }
+    ///
+    /// - Parameter peer: given to all requests.
+    package init(limits: MessageLimits = MessageLimits(), peer: String = "") {
+        self.limits = limits
+        self.peer = peer
+    }
 
     /// Takes bytes in. They are buffered without a limit until `next` is called: call it until
     /// it returns `nil` before reading more.
@@ -111,24 +117,26 @@ package struct RequestParser: Sendable {
     }
 
     private func parseStartLine(_ line: ArraySlice<UInt8>) throws(MessageError) -> StartLine {
-        let parts = line.split(
-            separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, parts[0].allSatisfy(ASCII.isToken),
-            !parts[1].isEmpty
+        let space = UInt8(ascii: " ")
+        guard let first = line.firstIndex(of: space),
+            let second = line[(first + 1)...].firstIndex(of: space),
+            !line[(second + 1)...].contains(space),
+            first > line.startIndex, line[..<first].allSatisfy(ASCII.isToken), second > first + 1
         else { throw .malformedStartLine }
-        let version = try parseVersion(parts[2])
-        guard parts[1].count <= limits.target else { throw .targetTooLong(limit: limits.target) }
-        let method = HTTPMethod(String(decoding: parts[0], as: UTF8.self))
-        return StartLine(method: method, target: try RequestTarget(parts[1]), version: version)
+        let version = try parseVersion(line[(second + 1)...])
+        let target = line[(first + 1)..<second]
+        guard target.count <= limits.target else { throw .targetTooLong(limit: limits.target) }
+        let method = HTTPMethod(String(decoding: line[..<first], as: UTF8.self))
+        return StartLine(method: method, target: try RequestTarget(target), version: version)
     }
 
     /// - Returns: Whether the client waits for `100 Continue`.
     private mutating func beginBody() throws(MessageError) -> Bool {
         guard let startLine else { throw .malformedStartLine }
         let headers = section.headers
-        let hosts = headers.values("Host")
-        guard hosts.count <= 1, startLine.version == .http10 || hosts.count == 1,
-            hosts.allSatisfy({ RequestTarget.isHost($0.utf8) })
+        let hosts = headers.count("Host")
+        guard hosts <= 1, startLine.version == .http10 || hosts == 1,
+            RequestTarget.isHost((headers["Host"] ?? "").utf8)
         else { throw .invalidHost }
         let framing = try headers.framing(startLine.version) ?? .length(0)
         let expectations = headers.list("Expect")
@@ -147,8 +155,10 @@ package struct RequestParser: Sendable {
         startLine = nil
         section = FieldSection()
         skippedEmptyLine = false
-        return .request(
-            HTTPRequest(line.method, line.target, line.version, headers: headers, body: body))
+        var request = HTTPRequest(
+            line.method, line.target, line.version, headers: headers, body: body)
+        request.peer = peer
+        return .request(request)
     }
 }
 
@@ -156,8 +166,10 @@ package struct RequestParser: Sendable {
 ///
 /// - Throws: `unsupportedVersion` for another number, `malformedStartLine` for what is none.
 func parseVersion(_ bytes: ArraySlice<UInt8>) throws(MessageError) -> HTTPVersion {
-    if bytes.elementsEqual("HTTP/1.1".utf8) { return .http11 }
-    if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+    if bytes.count == 8 {
+        if bytes.elementsEqual("HTTP/1.1".utf8) { return .http11 }
+        if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+    }
     let numbers = bytes.dropFirst(5)
     guard bytes.starts(with: "HTTP/".utf8), !numbers.isEmpty,
         numbers.allSatisfy({ ASCII.digit($0) != nil || $0 == UInt8(ascii: ".") })

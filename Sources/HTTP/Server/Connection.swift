@@ -39,7 +39,7 @@ final class Connection {
         self.id = id
         self.peer = peer
         self.socket = socket
-        parser = RequestParser(limits: limits)
+        parser = RequestParser(limits: limits, peer: peer)
         phaseSince = now
     }
 

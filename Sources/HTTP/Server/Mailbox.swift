@@ -48,6 +48,18 @@ final class Mailbox: Sendable {
         }
     }
 
+    /// The answer to that request, where it was posted last: what a handler that answers at once
+    /// has left.
+    func takeAnswer(connection: UInt64, request: UInt64) -> HTTPResponse? {
+        state.withLock { state in
+            guard case .answer(connection, request, let response?)? = state.messages.last else {
+                return nil
+            }
+            state.messages.removeLast()
+            return response
+        }
+    }
+
     /// From now on a post is dropped.
     func close() {
         state.withLock { state in

@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 extension Reactor {
@@ -31,7 +32,9 @@ extension Reactor {
     /// Takes the connection as far as it goes: requests to handlers, answers to the socket.
     func proceed(_ connection: Connection) {
         takeRequests(connection)
-        repeat {
+        let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
+        defer { kassa_stage_leave(stage) }
+        while connection.hasAnswers || connection.waitingOutput > 0 {
             connection.renderAnswers(limits, date: date.now())
             switch connection.writeOutput(now) {
             case .failed:
@@ -43,11 +46,13 @@ extension Reactor {
             case .done: break
             }
             takeRequests(connection)
-        } while connection.hasAnswers
+        }
         finish(connection)
     }
 
     private func takeRequests(_ connection: Connection) {
+        let stage = kassa_stage_enter(KASSA_STAGE_PARSE)
+        defer { kassa_stage_leave(stage) }
         while connection.hasRoom(limits) {
             do {
                 guard let output = try connection.parser.next() else { break }
@@ -63,7 +68,7 @@ extension Reactor {
         account(connection, connection.parser.heldBytes)
         if received > limits.received, !connection.takesNoMore, connection.parser.phase == .body {
             refuse(connection, 503, "The server holds as much of unfinished requests as it can.")
-            connection.parser = RequestParser(limits: limits.message)
+            connection.parser = RequestParser(limits: limits.message, peer: connection.peer)
             account(connection, 0)
         }
     }
@@ -74,8 +79,6 @@ extension Reactor {
     }
 
     private func hand(_ request: HTTPRequest, _ connection: Connection) {
-        var request = request
-        request.peer = connection.peer
         connection.owesContinue = false
         connection.takesNoMore = !request.keepsAlive
         let number = connection.pipeline.admit(
@@ -89,6 +92,10 @@ extension Reactor {
             Responder { [mailbox] response in
                 mailbox.post(.answer(connection: id, request: number, response))
             })
+        // Nearly all are answered by now, and need no further turn.
+        if let response = mailbox.takeAnswer(connection: id, request: number) {
+            connection.pipeline.answer(number, response)
+        }
     }
 
     /// Answers what is no request, after those before it, and closes.

@@ -42,6 +42,7 @@ final class Reactor {
     deinit { scratch.deallocate() }
 
     func run() {
+        _ = kassa_stage_enter(KASSA_STAGE_PARSE)
         var ready = [kassa_ready](repeating: kassa_ready(), count: Epoll.batch)
         var nextSweep = now + limits.tick
         while !isFinished {

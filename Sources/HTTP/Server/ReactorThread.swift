@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// Starts a detached thread.
@@ -17,9 +18,12 @@ enum ReactorThread {
         let result = pthread_create(
             &thread, &attributes,
             { context in
-                // Signals are for the main thread to wait for.
+                kassa_name_thread("http")
+                // Signals are for the main thread to wait for, but for a sampler's.
                 var all = sigset_t()
                 sigfillset(&all)
+                sigdelset(&all, SIGTRAP)
+                sigdelset(&all, SIGPROF)
                 pthread_sigmask(SIG_BLOCK, &all, nil)
                 guard let context else { return nil }
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()

@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 import Glibc
 
@@ -89,6 +90,8 @@ package final class SegmentBroker: Broker {
     package func publish(_ messages: [BrokerMessage], to stream: String, expectedLast: UInt64)
         throws(BrokerError) -> UInt64
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_BROKER)
+        defer { kassa_stage_leave(stage) }
         try BrokerRules.check(stream: stream)
         try BrokerRules.check(messages)
         return try self.stream(stream).publish(messages, expectedLast: expectedLast)
@@ -107,6 +110,8 @@ package final class SegmentBroker: Broker {
     package func fetch(_ subscription: Subscription, limit: Int, wait: Duration)
         throws(BrokerError) -> [Delivered]
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_BROKER)
+        defer { kassa_stage_leave(stage) }
         try BrokerRules.check(subscription)
         guard limit > 0 else { return [] }
         return try stream(subscription.stream).fetch(subscription, limit: limit, wait: wait)
@@ -115,6 +120,8 @@ package final class SegmentBroker: Broker {
     package func acknowledge(_ subscription: Subscription, through sequence: UInt64)
         throws(BrokerError)
     {
+        let stage = kassa_stage_enter(KASSA_STAGE_BROKER)
+        defer { kassa_stage_leave(stage) }
         try BrokerRules.check(subscription)
         try known(subscription.stream)?.acknowledge(subscription, through: sequence)
     }

@@ -1,3 +1,4 @@
+import CPlatform
 import EventSourcing
 import EventStore
 
@@ -63,6 +64,8 @@ extension ServiceRunner {
     }
 
     private func handOut(_ engine: Engine<Core>) {
+        let stage = kassa_stage_enter(KASSA_STAGE_CALLS)
+        defer { kassa_stage_leave(stage) }
         let free = inbox.withLock { settings.effectThreads * 16 - $0.effects.count }
         let effects = engine.effectsToRun(at: runtime.now(), limit: free)
         guard !effects.isEmpty else { return }
@@ -72,6 +75,7 @@ extension ServiceRunner {
 
     /// Carries out calls to the outside, never inside a decision.
     func runEffects() {
+        _ = kassa_stage_enter(KASSA_STAGE_CALLS)
         while true {
             let effect = inbox.wait(until: .now() + .seconds(1)) {
                 (inbox) -> Monitor<Inbox>.Look<Effect?> in
@@ -87,6 +91,7 @@ extension ServiceRunner {
     }
 
     func relay() {
+        _ = kassa_stage_enter(KASSA_STAGE_RELAY)
         let relay = Relay(
             log: Core.log, path: settings.path, publication: Core.publication, broker: broker,
             board: board)
@@ -119,6 +124,7 @@ extension ServiceRunner {
 
     /// Brings one source's bulletins to the writer.
     func carry(_ source: Source) {
+        _ = kassa_stage_enter(KASSA_STAGE_CONSUME)
         guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
         var driver = CourierDriver(
             courier: Courier(source: source, consumer: Core.log.value), broker: broker, feed: feed)

@@ -1,22 +1,34 @@
 import CPlatform
 import Glibc
+import Synchronization
 
 /// A thread that runs one closure to its end.
 package final class Worker: Sendable {
-    private let thread: pthread_t
+    /// Nil once it was waited for.
+    private let thread: Mutex<pthread_t?>
 
     /// - Parameter name: shown by `top -H` and in crash reports; at most 15 bytes.
     package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
         let work = Unmanaged.passRetained(Work(name: name, body: body))
         var thread = pthread_t()
         let code = pthread_create(&thread, nil, { Work.run($0) }, work.toOpaque())
-        self.thread = thread
+        self.thread = Mutex(thread)
         if code != 0 { work.release() }
         precondition(code == 0, "the system has no thread left")
     }
 
+    /// A thread that nobody waits for gives back its stack when it ends.
+    deinit { if let thread = taken() { pthread_detach(thread) } }
+
     /// Waits for the closure's end. Called once.
-    package func join() { pthread_join(thread, nil) }
+    package func join() { if let thread = taken() { pthread_join(thread, nil) } }
+
+    private func taken() -> pthread_t? {
+        thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+    }
 
     private final class Work {
         let name: String

@@ -174,7 +174,7 @@ extension ProjectionRunner {
         } catch { throw .unreadable(error.description) }
     }
 
-    private var feedsOfSources: [(source: Source, feed: any Feed)] {
+    var feedsOfSources: [(source: Source, feed: any Feed)] {
         sources.compactMap { source in feeds[source.log].map { (source, $0) } }
     }
 
@@ -217,7 +217,7 @@ extension ProjectionRunner {
             .run(seed: 1)
     }
 
-    private func goOn() -> Bool { !isStopping }
+    func goOn() -> Bool { !isStopping }
 
     private func liveCheckpoints() throws(ComparisonError) -> [String: Checkpoint] {
         let (live, renewal) = state.withLock { state in

@@ -1,3 +1,4 @@
+import CPlatform
 package import EventSourcing
 package import EventStore
 package import Messaging
@@ -99,6 +100,7 @@ package final class ProjectionRunner: Sendable {
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func write() {
+        _ = kassa_stage_enter(KASSA_STAGE_PROJECT)
         var engine: ProjectionEngine?
         while !isStopping {
             if let why = store.damage {
@@ -159,12 +161,25 @@ package final class ProjectionRunner: Sendable {
 
     private func open() -> ProjectionEngine? {
         do throws(SQLiteError) {
-            return try ProjectionEngine(
+            let engine = try ProjectionEngine(
                 store: store, sources: sources, freshness: freshness, notice: notice)
+            fillIfEmpty(engine)
+            if !engine.isBroken { return engine }
+        } catch { notice("projections: \(error)") }
+        rest(.seconds(1))
+        return nil
+    }
+
+    /// Without rows, what the logs hold comes from the feeds in one go: by pages, as couriers bring
+    /// them, the rows of one order would be written many times.
+    private func fillIfEmpty(_ engine: ProjectionEngine) {
+        guard engine.eventsRead == 0 else { return }
+        do throws(ComparisonError) {
+            try Rebuild(engine: engine, feeds: feedsOfSources, targets: nil, goOn: goOn)
+                .run(seed: 1)
         } catch {
-            notice("projections: \(error)")
-            rest(.seconds(1))
-            return nil
+            // The couriers go on from here, and tell what is wrong.
+            return
         }
     }
 
@@ -179,6 +194,7 @@ package final class ProjectionRunner: Sendable {
     }
 
     private func carry(_ source: Source) {
+        _ = kassa_stage_enter(KASSA_STAGE_CONSUME)
         guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
         var driver = CourierDriver(
             courier: Courier(source: source, consumer: consumer), broker: broker, feed: feed)

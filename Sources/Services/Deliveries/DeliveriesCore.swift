@@ -157,7 +157,7 @@ package final class DeliveriesCore: ServiceCore {
             {
             case .success(let events):
                 unfolded += events.map(Fact.stock)
-                let version = try stock.load(sku.value, in: transaction.queries).version
+                let version = try stock.load(sku.value, in: transaction).version
                 return events.isEmpty
                     ? .alreadyReceived(sku, version, transaction.head)
                     : .received(sku, version, transaction.head)
@@ -187,7 +187,7 @@ package final class DeliveriesCore: ServiceCore {
                 try decide(.reserve(step, lines, from: availability), order, in: transaction)
             case .release: try decide(.release(step), order, in: transaction)
             case .pack:
-                let reservation = try reservations.load(order.value, in: transaction.queries)
+                let reservation = try reservations.load(order.value, in: transaction)
                 try decide(.pack(step, from: reservation.state.phase), order, in: transaction)
             case .unpack: try decide(.unpack(step), order, in: transaction)
             case .handOver(let shipping):
@@ -235,10 +235,10 @@ package final class DeliveriesCore: ServiceCore {
         _ command: Delivery.Command, _ order: OrderID, in transaction: Transaction
     ) throws(StoreError) {
         let isFirst =
-            try deliveries.load(order.value, in: transaction.queries).state.phase == .absent
+            try deliveries.load(order.value, in: transaction).state.phase == .absent
         let result = try deliveries.decide(command, for: order.value, in: transaction)
         if case .success(let events) = result { unfolded += events.map { .delivery($0, order) } }
-        let delivery = try deliveries.load(order.value, in: transaction.queries).state
+        let delivery = try deliveries.load(order.value, in: transaction).state
         if isFirst, delivery.phase != .absent {
             try transaction.removeTimer(Self.holdTimer(order))
         }

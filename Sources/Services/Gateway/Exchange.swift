@@ -3,7 +3,8 @@ import HTTP
 import Projections
 
 /// One request on its way to its one answer, which carries the trace and the correlation of both.
-struct Exchange: Sendable {
+/// It goes from hand to hand, and would cost a dozen references each time if it were a value.
+final class Exchange: Sendable {
     /// Names that clients give: keys and correlations.
     private static let maximumName = 128
 
@@ -38,14 +39,14 @@ struct Exchange: Sendable {
 
     func respond(_ status: HTTPStatus, headers: HTTPHeaders = [:], json: JSONWriter) {
         var headers = headers
-        headers["Content-Type"] = "application/json"
+        headers.append("Content-Type", "application/json")
         respond(HTTPResponse(status, headers: headers, body: json.bytes))
     }
 
     func respond(_ response: HTTPResponse) {
         var response = response
-        response.headers["traceparent"] = trace.header
-        response.headers["X-Correlation-Id"] = correlation
+        response.headers.append("traceparent", trace.header)
+        response.headers.append("X-Correlation-Id", correlation)
         responder.respond(response)
     }
 

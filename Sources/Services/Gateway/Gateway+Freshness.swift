@@ -26,10 +26,12 @@ extension Gateway {
 
     private func answer(_ exchange: Exchange, _ read: Read, lag: String?) {
         // Taken before the read: what is read is at least as new.
-        var headers: HTTPHeaders = ["Cache-Control": "private, no-cache"]
-        headers["Consistency-Token"] = freshness.token.description
-        if let lag { headers["Projection-Lag"] = lag }
-        if let why = freshness.staleReason { headers["Projection-Stale"] = ascii(why) }
+        let shown = freshness.shown
+        var headers = HTTPHeaders(reserving: 8)
+        headers.append("Cache-Control", "private, no-cache")
+        headers.append("Consistency-Token", shown.token)
+        if let lag { headers.append("Projection-Lag", lag) }
+        if let why = shown.staleReason { headers.append("Projection-Stale", ascii(why)) }
         do throws(ReadError) {
             try read(self, headers)
         } catch {
@@ -60,12 +62,23 @@ extension Exchange {
     func respond(
         _ tag: String, _ headers: HTTPHeaders, _ show: (inout JSONWriter) -> Void
     ) {
+        respond(tag, headers) {
+            var json = JSONWriter(reserving: 1000)
+            show(&json)
+            return json.bytes
+        }
+    }
+
+    func respond(_ rendition: Rendition, _ headers: HTTPHeaders) {
+        respond(rendition.entityTag, headers) { rendition.body }
+    }
+
+    private func respond(_ tag: String, _ headers: HTTPHeaders, _ body: () -> [UInt8]) {
         var headers = headers
-        headers["ETag"] = tag
+        headers.append("ETag", tag)
         if knows(tag) { return respond(HTTPResponse(304, headers: headers)) }
-        var json = JSONWriter(reserving: 1000)
-        show(&json)
-        respond(200, headers: headers, json: json)
+        headers.append("Content-Type", "application/json")
+        respond(HTTPResponse(200, headers: headers, body: body()))
     }
 
     /// Whether `If-None-Match` names the tag; compared weakly (RFC 9110, 13.1.2). Our tags hold no

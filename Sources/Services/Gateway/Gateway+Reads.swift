@@ -7,10 +7,13 @@ extension Gateway {
     func showOrder(_ exchange: Exchange) throws(RequestError) {
         let id = try exchange.order()
         try whenFresh(exchange) { gateway, headers throws(ReadError) in
-            guard let order = try gateway.readStore.order(id) else {
-                return exchange.fail(.noOrder)
+            let order = try gateway.readStore.order(id) { order in
+                var json = JSONWriter(reserving: 1000)
+                order.show(in: &json)
+                return json.bytes
             }
-            exchange.respond(order.entityTag, headers) { order.show(in: &$0) }
+            guard let order else { return exchange.fail(.noOrder) }
+            exchange.respond(order, headers)
         }
     }
 

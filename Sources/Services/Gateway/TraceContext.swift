@@ -2,10 +2,11 @@ import EventSourcing
 
 /// Where a request stands in a trace that spans services. Source: W3C Trace Context, level 1.
 struct TraceContext: Hashable, Sendable {
-    /// 32 lower-case hexadecimal digits.
-    let traceID: String
     /// `00-<trace id>-<parent id>-<flags>`
     let header: String
+
+    /// 32 lower-case hexadecimal digits.
+    var traceID: String { String(decoding: header.utf8.dropFirst(3).prefix(32), as: UTF8.self) }
 
     /// Reads a `traceparent`; nil for one that is malformed. Later versions are read as version 00.
     init?(_ text: String) {
@@ -26,23 +27,36 @@ struct TraceContext: Hashable, Sendable {
         } else {
             guard bytes.count == 55 || bytes[55] == 0x2D, bytes.count <= 256 else { return nil }
         }
-        traceID = String(decoding: trace, as: UTF8.self)
         header = "00-" + String(decoding: bytes[3..<55], as: UTF8.self)
     }
 
     /// A trace that begins here.
     init(fresh runtime: any Runtime) {
         // Neither id may be all zeros.
-        traceID = Self.hex(runtime.random()) + Self.hex(runtime.random() | 1)
-        header = "00-\(traceID)-\(Self.hex(runtime.random() | 1))-01"
+        let trace = (runtime.random(), runtime.random() | 1)
+        let parent = runtime.random() | 1
+        header = String(unsafeUninitializedCapacity: 55) { text in
+            _ = text.initialize(fromContentsOf: Self.frame.utf8)
+            Self.write(trace.0, to: text, at: 3)
+            Self.write(trace.1, to: text, at: 19)
+            Self.write(parent, to: text, at: 36)
+            return 55
+        }
     }
+
+    private static let frame = "00-00000000000000000000000000000000-0000000000000000-01"
 
     private static func isHex(_ byte: UInt8) -> Bool {
         (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
     }
 
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    /// 16 digits.
+    private static func write(
+        _ value: UInt64, to text: UnsafeMutableBufferPointer<UInt8>, at start: Int
+    ) {
+        for at in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * at) & 0xF)
+            text[start + at] = nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+        }
     }
 }

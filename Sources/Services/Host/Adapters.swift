@@ -1,3 +1,4 @@
+import CPlatform
 import Deliveries
 import Domain
 import EventSourcing
@@ -31,6 +32,8 @@ struct OrdersAdapter: OrdersClient {
         _ reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
         runner.submit(command, context.command) { output in
+            let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
+            defer { kassa_stage_leave(stage) }
             reply(
                 CommandOutcome(output) { answer, replayed in
                     switch answer {

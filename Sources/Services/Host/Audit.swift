@@ -1,12 +1,7 @@
-import Deliveries
-import Domain
 import EventSourcing
 import EventStore
 import Foundation
 import Messaging
-import Notifications
-import Orders
-import Payments
 import Projections
 
 /// Replays a shop's history from its files alone, and compares it with what the shop has in use.
@@ -31,25 +26,23 @@ package struct Audit: Sendable {
     package private(set) var findingCount = 0
     package var isClean: Bool { findingCount == 0 }
 
-    private var orders: [String: (end: String?, total: Money?)] = [:]
-    private var captured: [String: Money] = [:]
-    /// Of the deliveries that have begun.
-    private var phases: [String: Delivery.Phase] = [:]
-
     /// Everything.
     ///
     /// - Parameters:
     ///   - data: the shop's folder.
-    ///   - scratch: a path that does not exist, for the fresh read store; removed afterwards by the
-    ///     caller.
+    ///   - scratch: a path that does not exist, for notes and for the fresh read store; removed
+    ///     afterwards by the caller.
     ///   - progress: told, now and then, what is being done.
     /// - Throws: `Shop.Failure` where a file cannot be read at all.
     package init(data: String, scratch: String, progress: (String) -> Void) throws {
-        // Orders first: what they say of the others was on record there before.
-        for log in Wiring.logs { try audit(log, in: data, progress) }
-        crossCheck()
-        progress("read store")
+        try auditLogs(data: data, scratch: scratch, progress: progress)
+        progress("the read store")
         try compareReadStore(data, scratch)
+    }
+
+    /// All logs, without the read store.
+    init(logsOf data: String, scratch: String, progress: (String) -> Void) throws {
+        try auditLogs(data: data, scratch: scratch, progress: progress)
     }
 
     /// One service alone: its log, and what is derived from it in the same file.
@@ -57,7 +50,7 @@ package struct Audit: Sendable {
     /// - Parameter service: one of `EventListing.services`.
     /// - Throws: `Shop.Failure` where the file cannot be read at all.
     package init(service: String, data: String, progress: (String) -> Void) throws {
-        try audit(LogName(service), in: data, progress)
+        try run([LogName(service)], AuditNotes(book: nil), data: data, progress: progress)
     }
 
     private mutating func find(_ place: String, _ what: String) {
@@ -65,129 +58,74 @@ package struct Audit: Sendable {
         if findings.count < 100 { findings.append(Finding(place: place, what: what)) }
     }
 
-    private mutating func audit(
-        _ name: LogName, in data: String, _ progress: (String) -> Void
-    ) throws {
-        progress(name.value)
+    private mutating func auditLogs(data: String, scratch: String, progress: (String) -> Void)
+        throws
+    {
+        let book: Notebook
         do throws(StoreError) {
-            let log = try AuditedLog(path: DataFolder.log(name.value, in: data))
-            counts.append((name.value, "events", log.count))
-            roots.append((name.value, log.tree.size, log.tree.root.hex))
-            for what in log.problems { find(name.value, what) }
-            try auditDerived(name, log)
-        } catch {
-            switch error {
-            case .unreadableEvent, .unusable: find(name.value, error.description)
-            default:
-                throw Shop.Failure.cannotStart(
-                    "\(error); is \(data) a shop's folder? start one with shopctl up")
-            }
+            book = try Notebook(path: scratch, kinds: AuditNotes.Kind.allCases.count)
+        } catch { throw Self.unreadable(error, data) }
+        defer { ReadFiles.remove(scratch) }
+        // Orders first: what they say of the others was on record there before.
+        try run(Wiring.logs, AuditNotes(book: book), data: data, progress: progress)
+        do throws(StoreError) {
+            try crossCheck(book)
+        } catch { throw Shop.Failure.cannotStart("\(error)") }
+    }
+
+    /// Opens the logs in this order, and reads them side by side.
+    private mutating func run(
+        _ names: [LogName], _ notes: AuditNotes, data: String, progress: (String) -> Void
+    ) throws {
+        var jobs: [AuditJob] = []
+        let board = AuditBoard()
+        for name in names {
+            do throws(StoreError) {
+                jobs.append(
+                    try AuditJob(
+                        name, path: DataFolder.log(name.value, in: data), notes, board: board))
+            } catch { try refuse(error, name, data) }
+        }
+        AuditJob.run(jobs, board: board) { progress("\($0) events") }
+        for job in jobs {
+            counts.append((job.name.value, "events", job.log.count))
+            roots.append((job.name.value, job.log.tree.size, job.log.tree.root.hex))
+            for what in job.log.findings.first { find(job.name.value, what) }
+            findingCount += job.log.findings.count - job.log.findings.first.count
+            if let error = job.failure { try refuse(error, job.name, data) }
         }
     }
 
-    private mutating func auditDerived(_ name: LogName, _ log: AuditedLog) throws(StoreError) {
-        switch name {
-        case OrdersCore.log: try auditOrders(log)
-        case PaymentsCore.log: try auditPayments(log)
-        case DeliveriesCore.log: try auditDeliveries(log)
-        default: try auditNotifications(log)
+    /// Damage is a finding; a file that cannot be read at all ends the audit.
+    private mutating func refuse(_ error: StoreError, _ name: LogName, _ data: String) throws {
+        switch error {
+        case .unreadableEvent, .unusable: find(name.value, error.description)
+        default:
+            throw Self.unreadable(error, data)
         }
     }
 
-    private mutating func compare(
-        _ place: String, _ what: String, _ live: Set<String>, _ fresh: Set<String>
-    ) {
-        for key in live.subtracting(fresh).sorted() { find(place, "\(what): \(key) should not be") }
-        for key in fresh.subtracting(live).sorted() { find(place, "\(what): \(key) is missing") }
-    }
-
-    private mutating func auditOrders(_ log: AuditedLog) throws(StoreError) {
-        for (id, order) in try log.folds("order", Order.self) {
-            let isEnded: Bool =
-                switch order.phase {
-                case .completed, .rejected, .cancelled, .expired: true
-                case .absent, .placed, .confirmed, .cancelPending: false
-                }
-            orders[id] = (isEnded ? order.phase.rawValue : nil, order.draft?.total)
-        }
-        var open: Set<String> = []
-        for (id, checkout) in try log.folds("checkout", CheckoutProgress.self) {
-            if checkout.isOpen { open.insert("checkout-\(id)") }
-            let end = orders[id].flatMap(\.end)
-            if checkout.isOpen != (end == nil) {
-                find("orders", "checkout-\(id) is \(checkout.phase), its order \(end ?? "open")")
-            }
-        }
-        compare("orders", "timers of open checkouts", try log.timerKeys(), open)
-    }
-
-    private mutating func auditPayments(_ log: AuditedLog) throws(StoreError) {
-        var due: Set<String> = []
-        for (id, payment) in try log.folds("payment", Payment.self) {
-            switch payment.nextEffect {
-            case .authorize(let key, _, _, _), .void(let key, _), .capture(let key, _, _):
-                due.insert(key)
-            case nil: break
-            }
-            if payment.phase == .captured, let amount = payment.captured { captured[id] = amount }
-        }
-        compare("payments", "calls that wait", try log.effectKeys(), due)
-    }
-
-    private mutating func auditDeliveries(_ log: AuditedLog) throws(StoreError) {
-        var due: Set<String> = []
-        for (id, delivery) in try log.folds("delivery", Delivery.self) {
-            if let call = delivery.nextEffect { due.insert(call.key) }
-            phases[id] = delivery.phase
-        }
-        var held: Set<String> = []
-        for (id, reservation) in try log.folds("reservation", Reservation.self) {
-            guard let order = OrderID(id), reservation.phase == .made,
-                phases[id] ?? .absent == .absent
-            else { continue }
-            held.insert(DeliveriesCore.holdTimer(order))
-        }
-        compare("deliveries", "timers of what is held", try log.timerKeys(), held)
-        compare("deliveries", "calls that wait", try log.effectKeys(), due)
-        guard let snapshot = try log.snapshot("availability", fold: Availability.version) else {
-            return
-        }
-        let fresh = try log.availability(through: snapshot.position)
-        var json = JSONWriter()
-        fresh.encode(to: &json)
-        if json.text != snapshot.data {
-            find("deliveries", "the snapshot of what is available differs from a fresh fold")
-        }
-    }
-
-    private mutating func auditNotifications(_ log: AuditedLog) throws(StoreError) {
-        let due = try log.folds("notification", Notification.self).flatMap { order, state in
-            state.due.map { "\(order)/\($0.rawValue)" }
-        }
-        compare("notifications", "calls that wait", try log.effectKeys(), Set(due))
+    private static func unreadable(_ error: StoreError, _ data: String) -> Shop.Failure {
+        .cannotStart("\(error); is \(data) a shop's folder? start one with shopctl up")
     }
 
     /// What one service's end says of the others.
-    private mutating func crossCheck() {
-        for (id, order) in orders.sorted(by: { $0.key < $1.key }) {
-            guard let end = order.end else { continue }
+    private mutating func crossCheck(_ book: Notebook) throws(StoreError) {
+        try book.forEach { id, notes in
+            let parts = (notes[AuditNotes.Kind.end.rawValue] ?? "").split(
+                separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+            let (end, total) = (parts.first ?? "", parts.count > 1 ? String(parts[1]) : "")
+            let captured = notes[AuditNotes.Kind.captured.rawValue]
             if end == "completed" {
-                if captured[id] != order.total {
+                if captured ?? "" != total {
                     find("payments", "order \(id) is completed, but its total was not captured")
                 }
-                if !Self.isWithCarrier(phases[id] ?? .absent) {
+                if notes[AuditNotes.Kind.carried.rawValue] == nil {
                     find("deliveries", "order \(id) is completed, but no parcel was handed over")
                 }
-            } else if captured[id] != nil {
+            } else if captured != nil {
                 find("payments", "order \(id) is \(end), but money was captured")
             }
-        }
-    }
-
-    private static func isWithCarrier(_ phase: Delivery.Phase) -> Bool {
-        switch phase {
-        case .handedOver, .outForDelivery, .delivered, .lost: true
-        case .absent, .packed, .unpacked, .handingOver, .recallPending, .recalled: false
         }
     }
 

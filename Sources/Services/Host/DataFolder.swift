@@ -122,7 +122,7 @@ package final class DataFolder: Sendable {
     }
 
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
-    package static func mails(in path: String) -> String { "\(path)/notifications/outbox" }
+    package static func mails(in path: String) -> String { "\(path)/notifications/mails" }
 
     /// Whether a file of that name, there or not, lies in the shop's folder.
     package static func holds(_ file: String, in path: String) -> Bool {

@@ -2,90 +2,153 @@ import Domain
 package import EventSourcing
 import Foundation
 import Glibc
+import Synchronization
 
-/// Writes each mail as an `.eml` file into a folder; the same key is the same file, so that no mail
-/// is there twice.
-package struct MailFolder: Mailer {
+/// Appends each mail to its day's mbox file, `2026-01-31.mbox` by UTC, in one write, and not again
+/// under a key that is known.
+///
+/// Known are the newest keys, also after a restart. What a kill or a full disk left of a mail is
+/// cut off, so that the files stay valid. Nothing is synced: the folder stands for a mail server,
+/// and what it holds survives the process, which is what tests and demonstrations need.
+package final class MailFolder: Mailer {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// What the system said, `errno`.
+        let code: Int32
+
+        /// Whether it is what keeps any mail from being written.
+        var isOfMachine: Bool {
+            [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, EACCES, EPERM, ENOENT].contains(code)
+        }
     }
+
+    /// Writes to a descriptor as `write(2)` does, with its result and `errno`.
+    package typealias Write = @Sendable (Int32, UnsafeRawBufferPointer) -> Int
+
+    /// The most keys that are known.
+    package static let keyLimit = 10_000
+    /// The most bytes that a start reads to know them.
+    private static let startLimit = 4 << 20
+    /// As many bytes of a file hold a whole mail: subject and body are the shop's own.
+    private static let tailLimit = 1 << 16
 
     private let folder: String
     private let runtime: any Runtime
+    private let write: Write
+    private let state: Mutex<State>
 
-    /// - Throws: where the folder cannot be made.
-    package init(folder: String, runtime: any Runtime) throws {
+    private struct State {
+        var known: RecentMails
+        var file: MboxFile?
+        /// A mail's bytes; kept for the next one's.
+        var text: [UInt8] = []
+    }
+
+    /// - Parameter write: a seam for tests: stands for the system's own.
+    /// - Throws: where the folder cannot be made, or what is in it cannot be read.
+    package init(
+        folder: String, runtime: any Runtime,
+        write: @escaping Write = { Glibc.write($0, $1.baseAddress, $1.count) }
+    ) throws {
         self.folder = folder
         self.runtime = runtime
+        self.write = write
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
+        state = Mutex(State(known: try Self.recentMails(in: folder)))
     }
 
-    /// The file appears whole or not at all (RFC 5322 text, UTF-8).
-    package func send(key: String, to: String, subject: String, body: String) throws {
-        let safe = key.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") ? $0 : "_" }
-        let text = """
-            From: Kassa <shop@example.org>
-            To: \(line(to))
-            Subject: \(line(subject))
-            Date: \(Self.date(runtime.now()))
-            Message-ID: <\(String(safe))@kassa.example.org>
-            MIME-Version: 1.0
-            Content-Type: text/plain; charset=utf-8
+    deinit { state.withLock { $0.file?.close() } }
 
-            \(body)
-
-            """.replacingOccurrences(of: "\n", with: "\r\n")
-        try write(Array(text.utf8), to: "\(folder)/\(String(safe)).eml")
-    }
-
-    /// Writes beside the place, then moves. It is not synced: the folder stands for a mail server,
-    /// and what it holds survives the process, which is what tests and demonstrations need.
-    private func write(_ bytes: [UInt8], to path: String) throws {
-        let descriptor = open("\(path).new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw fault(path, errno) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
-            guard count > 0 else {
-                let code = errno
-                close(descriptor)
-                // Half a mail would hold room that others need.
-                unlink("\(path).new")
-                throw fault(path, code)
-            }
-            written += count
+    /// Mends the files that a start looks at, the newest ones, and reads which mails they hold.
+    private static func recentMails(in folder: String) throws -> RecentMails {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".mbox") }.sorted(by: >)
+        var newestFirst: [MailID] = []
+        var left = startLimit
+        for name in names where left > 0 && newestFirst.count < keyLimit {
+            let path = "\(folder)/\(name)"
+            var file = try MboxFile(path: path, day: 0, isNew: false)
+            defer { file.close() }
+            let (tail, read) = try file.mend(reading: left)
+            newestFirst += tail.ids.reversed()
+            left -= max(read, 1)
         }
-        close(descriptor)
-        guard rename("\(path).new", path) == 0 else { throw fault(path, errno) }
+        var known = RecentMails(limit: keyLimit)
+        for id in newestFirst.prefix(keyLimit).reversed() { known.insert(id) }
+        return known
     }
 
-    /// Of what keeps any mail from being written, that it does.
-    private func fault(_ path: String, _ code: Int32) -> any Error {
-        let text = "cannot write \(path): \(String(cString: strerror(code)))"
-        let ofMachine = [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, EACCES, EPERM, ENOENT]
-        return ofMachine.contains(code) ? MailerDown(text) : Failure(description: text)
+    package func send(key: String, to: String, subject: String, body: String) throws {
+        let now = runtime.now()
+        do {
+            try deliver(
+                MboxMail(id: MailID(key: key), to: to, subject: subject, body: body, sent: now),
+                at: now)
+        } catch let failure as Failure where failure.isOfMachine {
+            throw MailerDown(failure.description)
+        }
     }
 
-    /// `Sat, 31 Jan 2026 09:30:00 +0000` (RFC 5322, section 3.3).
-    private static func date(_ time: Timestamp) -> String {
-        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-        let months = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ]
-        let text = time.description
-        let parts = text.prefix(10).split(separator: "-")
-        let day = days[Int(max(0, time.microseconds) / 86_400_000_000 % 7)]
-        guard parts.count == 3, let month = Int(parts[1]), months.indices.contains(month - 1)
-        else { return text }
-        let clock = text.dropFirst(11).prefix(8)
-        return "\(day), \(parts[2]) \(months[month - 1]) \(parts[0]) \(clock) +0000"
+    private func deliver(_ mail: MboxMail, at now: Timestamp) throws {
+        try state.withLock { state in
+            guard !state.known.contains(mail.id) else { return }
+            var file = try file(of: now, &state)
+            state.text.removeAll(keepingCapacity: true)
+            mail.append(to: &state.text)
+            // Forgotten until it has gone well: whatever fails, the file is looked at anew.
+            state.file = nil
+            do {
+                try file.append(state.text, write)
+            } catch {
+                file.cutBack()
+                file.close()
+                throw error
+            }
+            state.file = file
+            state.known.insert(mail.id)
+        }
     }
 
-    /// A header's value keeps to its line.
-    private func line(_ text: String) -> String {
-        String(decoding: text.utf8.map { $0 < 0x20 ? 0x20 : $0 }, as: UTF8.self)
+    /// The day's file, opened anew where it is another day's, or somebody moved, removed or
+    /// changed it.
+    private func file(of now: Timestamp, _ state: inout State) throws -> MboxFile {
+        let day = now.microseconds / 86_400_000_000
+        if let file = state.file {
+            if file.day == day, file.isInPlace { return file }
+            state.file = nil
+            file.close()
+        }
+        let path = "\(folder)/\(now.description.prefix(10)).mbox"
+        var file = try MboxFile(path: path, day: day, isNew: true)
+        do {
+            _ = try file.mend(reading: Self.tailLimit)
+            try file.endLastMail(write)
+        } catch {
+            file.close()
+            throw error
+        }
+        return file
+    }
+}
+
+/// The newest mails, so many at most.
+private struct RecentMails {
+    private let limit: Int
+    private var known: Set<MailID> = []
+    /// In the order they came, a ring once it is full.
+    private var ring: [MailID] = []
+    private var oldest = 0
+
+    init(limit: Int) { self.limit = limit }
+
+    func contains(_ id: MailID) -> Bool { known.contains(id) }
+
+    mutating func insert(_ id: MailID) {
+        guard known.insert(id).inserted else { return }
+        guard ring.count == limit else { return ring.append(id) }
+        known.remove(ring[oldest])
+        ring[oldest] = id
+        oldest = (oldest + 1) % limit
     }
 }

@@ -8,6 +8,15 @@ import Synchronization
 /// clock, until the system's has caught up. Otherwise all that is due in a second would be due in
 /// an hour and a second.
 package final class SystemRuntime: Runtime {
+    /// Random numbers that the system gave and nobody has had yet, 256 bytes at most, as one call
+    /// gives. A call for each would cost more than all else in an identifier.
+    private struct Pool: Sendable {
+        var numbers = InlineArray<32, UInt64>(repeating: 0)
+        var left = 0
+    }
+
+    private let pool = Mutex(Pool())
+
     private struct Clock: Sendable {
         /// In microseconds since 1970; the latest time that was given.
         var time: Int64 = 0
@@ -62,7 +71,21 @@ package final class SystemRuntime: Runtime {
     }
 
     package func random() -> UInt64 {
-        var generator = SystemRandomNumberGenerator()
-        return generator.next()
+        pool.withLock { pool in
+            if pool.left == 0 {
+                var span = pool.numbers.mutableSpan
+                let isFilled = span.withUnsafeMutableBytes { bytes in
+                    getentropy(bytes.baseAddress, bytes.count) == 0
+                }
+                guard isFilled else {
+                    var generator = SystemRandomNumberGenerator()
+                    return generator.next()
+                }
+                pool.left = pool.numbers.count
+            }
+            pool.left -= 1
+            defer { pool.numbers[pool.left] = 0 }
+            return pool.numbers[pool.left]
+        }
     }
 }

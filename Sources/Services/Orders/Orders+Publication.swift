@@ -20,19 +20,13 @@ extension OrdersCore {
             "customer.erased": Publication.fact,
             "checkout.step-requested": { record in
                 guard let json = try? JSON(parsing: record.data),
-                    let event = try? CheckoutProgress.Event.decode(record.type, json),
-                    case .requested(_, let request) = event,
-                    let channel = channel(of: request)
+                    let request = json["request"]?["do"]?.string,
+                    let service = StepRequest.service(carryingOut: request)
                 else { return [] }
-                return [Published(channel: channel, type: record.type, data: record.data)]
+                return [
+                    Published(channel: "to-\(service)", type: record.type, data: record.data)
+                ]
             },
-        ])
-
-    private static func channel(of request: StepRequest) -> String? {
-        switch request {
-        case .reserve, .release, .pack, .unpack, .handOver, .recall: "to-deliveries"
-        case .authorize, .void, .capture: "to-payments"
-        case .confirm, .complete: nil
-        }
-    }
+        ],
+        restricted: ["checkout.step-requested": ["to-deliveries", "to-payments"]])
 }

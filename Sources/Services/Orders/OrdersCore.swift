@@ -76,7 +76,7 @@ package final class OrdersCore: ServiceCore {
         guard openCount < openLimit else { return .refused(.busy) }
         let claim = draft.reference.map { ($0, id: SHA256.hash($0.utf8).hex) }
         if let claim,
-            let other = try references.load(claim.id, in: transaction.queries).state.order,
+            let other = try references.load(claim.id, in: transaction).state.order,
             other != order
         {
             return .refused(.referenceTaken(by: other))
@@ -84,7 +84,7 @@ package final class OrdersCore: ServiceCore {
         let sealed: Order.Draft
         do {
             sealed = try seal(draft, of: order, in: transaction)
-            _ = try orders.load(order.value, in: transaction.queries).state.decide(.place(sealed))
+            _ = try orders.load(order.value, in: transaction).state.decide(.place(sealed))
         } catch let error as StoreError {
             throw error
         } catch { return .refused(.invalid("\(error)")) }
@@ -98,7 +98,7 @@ package final class OrdersCore: ServiceCore {
         }
         let position = transaction.head
         let context = Checkout.Context(order: order, draft: sealed, payWithin: payWithin)
-        let version = try orders.load(order.value, in: transaction.queries).version
+        let version = try orders.load(order.value, in: transaction).version
         try advance(order, .start(context), in: transaction)
         return .accepted(order, version, position)
     }
@@ -131,9 +131,9 @@ package final class OrdersCore: ServiceCore {
     private func cancel(_ order: OrderID, _ reason: String, in transaction: Transaction)
         throws(StoreError) -> OrdersAnswer
     {
-        let entry = try orders.load(order.value, in: transaction.queries)
+        let entry = try orders.load(order.value, in: transaction)
         guard entry.state.phase != .absent else { return .refused(.unknownOrder) }
-        let checkout = try checkouts.load(order.value, in: transaction.queries).state
+        let checkout = try checkouts.load(order.value, in: transaction).state
         let abort = CheckoutProgress.Command.abort(reason: reason)
         do throws(CheckoutProgress.Rejection) {
             _ = try checkout.decide(abort)
@@ -146,7 +146,7 @@ package final class OrdersCore: ServiceCore {
         }
         let position = transaction.head
         try advance(order, abort, in: transaction)
-        let version = try orders.load(order.value, in: transaction.queries).version
+        let version = try orders.load(order.value, in: transaction).version
         return .accepted(order, version, position)
     }
 
@@ -190,7 +190,7 @@ package final class OrdersCore: ServiceCore {
         switch event {
         case .started: openChange += 1
         case .requested(let step, let request):
-            let checkout = try checkouts.load(order.value, in: transaction.queries).state
+            let checkout = try checkouts.load(order.value, in: transaction).state
             guard let participant = checkout.current?.participant,
                 let deadline = checkout.deadline
             else {
@@ -237,7 +237,7 @@ package final class OrdersCore: ServiceCore {
     private func close(_ order: OrderID, _ reason: String, in transaction: Transaction)
         throws(StoreError)
     {
-        let phase = try orders.load(order.value, in: transaction.queries).state.phase
+        let phase = try orders.load(order.value, in: transaction).state.phase
         let close: Order.CloseReason =
             if phase == .cancelPending {
                 .cancelled(reason)

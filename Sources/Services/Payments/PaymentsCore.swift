@@ -66,7 +66,7 @@ package final class PaymentsCore: ServiceCore {
         throws(StoreError)
     {
         _ = try payments.decide(command, for: order, in: transaction)
-        let payment = try payments.load(order, in: transaction.queries).state
+        let payment = try payments.load(order, in: transaction).state
         guard let call = payment.nextEffect else { return }
         try transaction.request(
             Effect(
@@ -106,7 +106,7 @@ package final class PaymentsCore: ServiceCore {
         var deadline: Timestamp?
         switch effect.kind {
         case PaymentCall.authorize:
-            let time = try payments.load(order, in: transaction.queries).state.time
+            let time = try payments.load(order, in: transaction).state.time
             pause = min(pause, time / 8)
             deadline = PaymentCall.deadline(of: effect)
         case PaymentCall.settle:

@@ -80,10 +80,15 @@ final class Child: Sendable {
     }
 }
 
+/// By how much all limits are longer: `KASSA_PATIENCE`, for a program that a sanitizer slows down.
+private let patience = ProcessInfo.processInfo.environment["KASSA_PATIENCE"]
+    .flatMap { Double($0) }.map { max($0, 1) } ?? 1
+
 /// Asks until there is an answer, and fails when there is none in time.
 func eventually<Value>(
     _ what: String, within limit: Double = 60, _ ask: () throws -> Value?
 ) throws -> Value {
+    let limit = limit * patience
     let end = Date() + limit
     while true {
         if let value = try ask() { return value }

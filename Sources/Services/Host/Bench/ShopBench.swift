@@ -1,117 +1,187 @@
-import Deliveries
-import Domain
 import EventSourcing
-import EventStore
 import Foundation
-import Glibc
-import Messaging
-import Orders
+import HTTP
 
-/// Orders through the whole shop: placed at once by the service's own queue, and on until every
-/// projection has them.
+/// Orders through the whole shop over HTTP: a burst as fast as it accepts them, then half of what
+/// it completed, each until every order is completed and the rows show it.
 package enum ShopBench {
-    /// - Parameter data: a folder that is made, and removed afterwards.
-    package static func run(data: String, orders: Int, lines: Int, progress: (String) -> Void)
+    /// Which shop is driven.
+    package enum Target: Sendable {
+        /// One that is started in this process, with its files at this path, where there is
+        /// nothing yet.
+        case fresh(String)
+        /// One that runs.
+        case running(host: String, port: UInt16)
+    }
+
+    package struct Settings: Sendable {
+        /// How much the burst is.
+        package enum Burst: Sendable {
+            case orders(Int)
+            case seconds(Int)
+        }
+
+        package var burst = Burst.orders(10_000)
+        package var clients = 64
+        package var lines = 3
+        /// How long half of the load is held.
+        package var halfSeconds = 5
+
+        package init() {}
+
+        fileprivate var amount: LoadDriver.Amount {
+            switch burst {
+            case .orders(let count): .requests(count)
+            case .seconds(let seconds): .time(.seconds(seconds))
+            }
+        }
+    }
+
+    /// - Parameter progress: told, now and then, what is done.
+    /// - Throws: where the shop does not start or cannot be reached, or orders are not completed.
+    package static func run(_ settings: Settings, _ target: Target, progress: (String) -> Void)
         throws -> BenchReport
     {
-        defer { try? FileManager.default.removeItem(atPath: data) }
-        var settings = Shop.Settings(data: data)
-        settings.port = 0
-        let shop = try Shop.start(settings)
-        defer { shop.stop() }
-        try receiveGoods(shop, orders: orders, lines: lines)
-        let threadsBefore = Stopwatch.threads()
-        let (wall, processor) = (Stopwatch.wall(), Stopwatch.processor())
-        let accepted = try place(shop, orders: orders, lines: lines)
-        let acceptedAt = Stopwatch.wall()
-        try waitForCompletion(shop, orders: orders, progress: progress)
-        let (wallEnd, processorEnd) = (Stopwatch.wall(), Stopwatch.processor())
+        let shop =
+            switch target {
+            case .fresh(let data): try BenchedShop(data: data)
+            case .running(let host, let port): try BenchedShop(host: host, port: port)
+            }
+        var isRunning = true
+        defer { if isRunning { shop.stop() } }
+        try shop.receiveGoods(lines: settings.lines)
+        let requests = shop.requests(lines: settings.lines)
+        let driver = try shop.driver(connections: settings.clients)
+        try shop.waitUntilQuiet()
+
         var report = BenchReport()
-        report.add("accepted", Double(accepted) / (acceptedAt - wall), "orders/s")
-        report.add(
-            "completed, projections caught up", Double(orders) / (wallEnd - wall), "orders/s")
-        report.add("events", Double(shop.eventCount) / (wallEnd - wall), "events/s")
-        report.add("events an order", Double(shop.eventCount) / Double(orders), "events")
-        let count = Double(orders)
-        report.add("processor time", (processorEnd - processor) / count * 1e6, "us an order")
-        for (name, seconds) in Stopwatch.threads().sorted(by: { $0.key < $1.key }) {
-            let spent = (seconds - (threadsBefore[name] ?? 0)) / count * 1e6
-            if spent >= 0.5 { report.add("  \(name)", spent, "us an order") }
+        let sampler = StageSampler()
+        let processor = Stopwatch.processor()
+        let burst = try LoadPhase(
+            shop, driver, .closed, settings.amount, requests: requests
+        ) { progress("burst: \($0)") }
+        let (stages, samples) = sampler.end()
+        let spent = Stopwatch.processor() - processor
+        guard burst.accepted > 0 else {
+            throw BenchedShop.Failure.refused(
+                "no order was accepted: \(burst.refused) refused, \(burst.failed) failed")
         }
-        report.add("peak memory", Stopwatch.peakMemory(), "MiB")
+        try shop.waitUntilQuiet()
+        let rate = burst.completedPerSecond / 2
+        let half = try LoadPhase(
+            shop, driver, .open(perSecond: rate), .time(.seconds(settings.halfSeconds)),
+            requests: requests
+        ) { progress("half load: \($0)") }
+        try shop.waitUntilQuiet()
+
+        // Before all logs are read, which is no part of what a shop does.
+        let memory = ProcessState.read()
+        progress("reading the logs")
+        try describe(burst, of: shop, settings, in: &report)
+        try describe(half, at: rate, of: shop, in: &report)
+        if let data = shop.data {
+            add(
+                stages, samples, isPrecise: sampler.isPrecise, spent, orders: burst.accepted,
+                to: &report)
+            report.begin("memory")
+            report.add("peak", mebibytes(memory.peakBytes), "MB", .atMost(400, target: 300))
+            report.add("at the end", mebibytes(memory.residentBytes), "MB")
+            shop.stop()
+            isRunning = false
+            addSizes(of: data, orders: burst.accepted + half.accepted, to: &report)
+        } else {
+            report.note(
+                "the shop runs in another process: its processor time by stage, memory and files "
+                    + "cannot be seen from here")
+        }
         return report
     }
 
-    private static func receiveGoods(_ shop: Shop, orders: Int, lines: Int) throws {
-        for line in 0..<lines {
-            guard let sku = SKU("sku-\(line)") else { continue }
-            let output = shop.deliveries.request(
-                .command(
-                    .receive(sku, quantity: orders, reference: nil),
-                    CommandContext(metadata: Metadata(correlation: "bench", actor: "bench"))))
-            guard case .answer(.received(_, _, _), _) = output else {
-                throw Shop.Failure.cannotStart("the goods were not received: \(output)")
-            }
-        }
-    }
-
-    /// Places all orders, as many at once as the service lets wait; returns how many were accepted.
-    private static func place(_ shop: Shop, orders: Int, lines: Int) throws -> Int {
-        let counter = Monitor((done: 0, accepted: 0))
-        for number in 0..<orders {
-            let placed = try draft(number, lines: lines)
-            // Not so many that the service would refuse.
-            _ = counter.wait(until: .now() + .seconds(60)) {
-                number - $0.done < 5000 ? .done(()) : .wait(atMost: nil)
-            }
-            guard let id = OrderID(shop.runtime.newID()) else { continue }
-            let metadata = Metadata(correlation: id.value, actor: "bench")
-            shop.orders.submit(.place(id, placed), CommandContext(metadata: metadata)) { output in
-                counter.withLock { counter in
-                    counter.done += 1
-                    if case .answer(.accepted(_, _, _), _) = output { counter.accepted += 1 }
-                }
-                counter.wakeAll()
-            }
-        }
-        _ = counter.wait(until: .now() + .seconds(60)) {
-            $0.done == orders ? .done(()) : .wait(atMost: nil)
-        }
-        return counter.withLock { $0.accepted }
-    }
-
-    private static func draft(_ number: Int, lines: Int) throws -> Order.Draft {
-        var ordered: [OrderLine] = []
-        for line in 0..<lines {
-            guard let sku = SKU("sku-\(line)") else { continue }
-            ordered.append(
-                try OrderLine(
-                    sku: sku, quantity: 1, unitPrice: Money(minor: 1250, currency: .gbp)))
-        }
-        return try Order.Draft(
-            customer: CustomerID("c-\(number % 1000)"), contact: "customer@example.org",
-            currency: .gbp, lines: ordered, token: "tok_ok")
-    }
-
-    private static func waitForCompletion(
-        _ shop: Shop, orders: Int, progress: (String) -> Void
+    private static func describe(
+        _ burst: LoadPhase, of shop: BenchedShop, _ settings: Settings,
+        in report: inout BenchReport
     ) throws {
-        for _ in 0..<60_000 {
-            let completed = try shop.completedOrders()
-            progress("\(completed) of \(orders) orders completed")
-            if completed >= orders { return }
-            usleep(20_000)
-        }
-        throw Shop.Failure.cannotStart("the orders were not completed within twenty minutes")
+        report.begin("burst, \(settings.clients) clients, \(settings.lines) lines an order")
+        add(burst, to: &report)
+        report.add(
+            "accepted a second", burst.acceptedPerSecond, "orders/s", .atLeast(4000))
+        report.add(
+            "completed a second", burst.completedPerSecond, "orders/s",
+            .atLeast(2000, target: 5000))
+        report.add("events a second", burst.eventsPerSecond, "events/s")
+        report.add("events an order", Double(burst.events) / Double(burst.accepted), "events")
+        report.add("placing took", burst.placingSeconds, "s")
+        report.add("drained after", burst.drainSeconds, "s")
+        try addLatencies(burst, of: shop, to: &report)
     }
-}
 
-extension Shop {
-    /// How many events all logs hold.
-    var eventCount: Int64 {
-        [
-            orders.board.status, payments.board.status, deliveries.board.status,
-            notifications.board.status,
-        ].reduce(0) { $0 + ($1?.head.value ?? 0) }
+    private static func describe(
+        _ half: LoadPhase, at rate: Double, of shop: BenchedShop, in report: inout BenchReport
+    ) throws {
+        report.begin("half load: half of what was completed, at even distances")
+        add(half, to: &report)
+        report.add("asked for a second", rate, "orders/s")
+        report.add("accepted a second", half.acceptedPerSecond, "orders/s")
+        report.add("drained after", half.drainSeconds, "s")
+        try addLatencies(half, of: shop, to: &report)
     }
+
+    private static func add(_ phase: LoadPhase, to report: inout BenchReport) {
+        report.add("accepted", Double(phase.accepted), "orders")
+        report.add("refused with 503", Double(phase.refused), "orders")
+        report.add("failed", Double(phase.failed), "orders")
+    }
+
+    private static func addLatencies(
+        _ phase: LoadPhase, of shop: BenchedShop, to report: inout BenchReport
+    ) throws {
+        let recorded = try phase.recorded(in: shop)
+        report.add("placing: due to 201", phase.placing)
+        report.add("placed to handed over", recorded.handedOver)
+        report.add("placed to completed", recorded.completed)
+    }
+
+    private static func add(
+        _ stages: [(name: String, seconds: Double)], _ samples: Int, isPrecise: Bool,
+        _ spent: Double, orders: Int, to report: inout BenchReport
+    ) {
+        report.begin("processor time an order, during the burst")
+        for (name, seconds) in stages {
+            report.add(name, seconds / Double(orders) * 1e6, "us")
+        }
+        report.add("all of the process", spent / Double(orders) * 1e6, "us")
+        report.add("samples", Double(samples), "samples")
+        if !isPrecise {
+            report.note(
+                "sampled at the kernel's ticks, as performance events are not allowed here: "
+                    + "threads that run shortly are seen too little")
+        }
+    }
+
+    /// Of files that are closed: nothing waits in a `-wal`.
+    private static func addSizes(of data: String, orders: Int, to report: inout BenchReport) {
+        report.begin("on disk")
+        var all = 0.0
+        for (name, folder) in EventListing.services.map({ ("\($0) log", $0) })
+            + [("read store", "gateway")]
+        {
+            let bytes = Double(BenchFolder.bytes(in: "\(data)/\(folder)", suffixes: [".db"]))
+            report.add(name, bytes / Double(orders), "bytes an order")
+            all += bytes
+        }
+        report.add("logs and read store", all / Double(orders), "bytes an order")
+        let mails = Double(BenchFolder.bytes(in: DataFolder.mails(in: data)))
+        report.add("mails", mails / Double(orders), "bytes an order")
+        report.add(
+            "broker, a window of bounded size",
+            mebibytes(brokerBytes(in: data)), "MB")
+    }
+
+    /// A folder a stream.
+    static func brokerBytes(in data: String) -> Int64 {
+        let streams = (try? FileManager.default.contentsOfDirectory(atPath: "\(data)/broker")) ?? []
+        return streams.reduce(0) { $0 + BenchFolder.bytes(in: "\(data)/broker/\($1)") }
+    }
+
+    static func mebibytes(_ bytes: Int64) -> Double { Double(bytes) / 1_048_576 }
 }
