@@ -1,30 +1,31 @@
-package import EventSourcing
+public import EventSourcing
 
 /// The deciders of one category: loads them from their streams, keeps the recent ones in memory,
 /// and records what they decide.
 ///
 /// States are those of the running transaction; nothing outside the writer's thread sees them
-/// before the commit. Inlinable, as it costs a third of the time where the decider's type is known.
-package final class Aggregates<D: Decider> {
-    package struct Entry {
-        package var state: D
-        package var version: Version
+/// before the commit. Public and inlinable, as the compiler makes it anew for each decider only then;
+/// what does not know its types copies and looks up through tables.
+public final class Aggregates<D: Decider> {
+    public struct Entry {
+        public var state: D
+        public var version: Version
 
         @inlinable
-        package init(state: D, version: Version) {
+        public init(state: D, version: Version) {
             self.state = state
             self.version = version
         }
     }
 
-    package let category: String
-    @usableFromInline package var known: TwoGenerations<ExactText, Entry>
+    public let category: String
+    @usableFromInline var known: TwoGenerations<ExactText, Entry>
     /// The states before the changes since the last `keep`.
-    @usableFromInline package var journal: [(id: ExactText, before: Entry?)] = []
+    @usableFromInline var journal: [(id: ExactText, before: Entry?)] = []
 
     /// - Parameter capacity: the most states kept in memory.
     @inlinable
-    package init(category: String, capacity: Int = 20_000) {
+    public init(category: String, capacity: Int = 20_000) {
         self.category = category
         known = TwoGenerations(capacity: capacity)
     }
@@ -33,7 +34,7 @@ package final class Aggregates<D: Decider> {
     ///
     /// - Throws: `unreadableEvent` for a stored event this build cannot read.
     @inlinable
-    package func load(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
+    public func load(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
         let key = ExactText(id)
         if let entry = known[key] { return entry }
         let entry = try read(id, in: transaction)
@@ -44,7 +45,7 @@ package final class Aggregates<D: Decider> {
     }
 
     @inlinable
-    package func read(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
+    func read(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
         var entry = Entry(state: D(), version: .none)
         let stream = StreamID(category, id)
         guard try transaction.version(of: stream) > .none else { return entry }
@@ -65,7 +66,7 @@ package final class Aggregates<D: Decider> {
     ///   refused them.
     /// - Throws: `conflict` where others appended to the stream; the state is read again next time.
     @inlinable
-    package func decide(_ command: D.Command, for id: String, in transaction: Transaction)
+    public func decide(_ command: D.Command, for id: String, in transaction: Transaction)
         throws(StoreError) -> Result<[D.Event], D.Rejection>
     {
         let decides = Stage.decide()
@@ -104,11 +105,11 @@ package final class Aggregates<D: Decider> {
 
     /// Forgets how to go back: what was decided stays.
     @inlinable
-    package func keep() { if !journal.isEmpty { journal.removeAll(keepingCapacity: true) } }
+    public func keep() { if !journal.isEmpty { journal.removeAll(keepingCapacity: true) } }
 
     /// Goes back to the states before the last `keep`.
     @inlinable
-    package func rollback() {
+    public func rollback() {
         for (id, before) in journal.reversed() { known[id] = before }
         journal.removeAll(keepingCapacity: true)
     }

@@ -1,8 +1,8 @@
-package import EventSourcing
-package import SQLite
+public import EventSourcing
+public import SQLite
 
 /// What can go wrong between a service and its log.
-package enum StoreError: Error, CustomStringConvertible {
+public enum StoreError: Error, CustomStringConvertible {
     /// The stream has another version than the writer expected. Nothing was written.
     case conflict(StreamID, expected: ExpectedVersion, actual: Version)
     /// Nothing of the batch was written: what failed, failed before the commit.
@@ -21,7 +21,7 @@ package enum StoreError: Error, CustomStringConvertible {
     /// The log stopped writing until an operator opens a new epoch.
     case halted(String)
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .conflict(let stream, let expected, let actual):
             "\(stream) has version \(actual), expected was \(expected); read it again "
@@ -41,7 +41,7 @@ package enum StoreError: Error, CustomStringConvertible {
 }
 
 /// What a writer expects of a stream.
-package enum ExpectedVersion: Hashable, Sendable, CustomStringConvertible {
+public enum ExpectedVersion: Hashable, Sendable, CustomStringConvertible {
     case any
     case noStream
     case exactly(Version)
@@ -54,7 +54,7 @@ package enum ExpectedVersion: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .any: "any"
         case .noStream: "no stream"

@@ -1,10 +1,10 @@
-package import EventSourcing
+public import EventSourcing
 
 /// An event as its bytes lie in the log.
-package struct StoredRecord: Hashable, Sendable {
+@usableFromInline package struct StoredRecord: Hashable, Sendable {
     package let identity: EventIdentity
     package let stream: StreamID
-    package let version: Version
+    @usableFromInline package let version: Version
     package let type: EventType
     package let recordedAt: Timestamp
     /// One JSON object.
@@ -40,7 +40,7 @@ package struct StoredRecord: Hashable, Sendable {
     /// The event in the vocabulary of its decider.
     ///
     /// - Throws: `StoreError.unreadableEvent`.
-    package func decoded<Event: StoredEvent>(as _: Event.Type = Event.self)
+    @usableFromInline package func decoded<Event: StoredEvent>(as _: Event.Type = Event.self)
         throws(StoreError) -> Recorded<Event>
     {
         do throws(UnreadableEvent) {

@@ -1,16 +1,16 @@
 import CPlatform
-package import EventSourcing
+public import EventSourcing
 import SQLite
 
 /// An event to be recorded.
-package struct NewEvent: Sendable {
+@usableFromInline package struct NewEvent: Sendable {
     package let type: EventType
     /// One JSON object.
     package let data: [UInt8]
     /// One JSON object; see `Metadata`.
     package let metadata: [UInt8]
 
-    package init(type: EventType, data: [UInt8], metadata: [UInt8]) {
+    @usableFromInline package init(type: EventType, data: [UInt8], metadata: [UInt8]) {
         self.type = type
         self.data = data
         self.metadata = metadata
@@ -18,7 +18,7 @@ package struct NewEvent: Sendable {
 }
 
 /// What one commit writes. It lives only within `EventLog.commit`.
-package final class Transaction {
+public final class Transaction {
     let log: EventLog
     /// The time everything in it is recorded at, unless a cause is later.
     package let now: Timestamp
@@ -77,7 +77,7 @@ package final class Transaction {
     }
 
     /// The stored form of `metadata`.
-    package var encodedMetadata: [UInt8] {
+    @usableFromInline package var encodedMetadata: [UInt8] {
         if let encoded { return encoded }
         var json = JSONWriter(reserving: 160)
         metadata.encode(to: &json)
@@ -86,14 +86,14 @@ package final class Transaction {
     }
 
     /// A stream's events after `version`, at most `limit`, of those that are written.
-    package func events(of stream: StreamID, after version: Version, limit: Int)
+    @usableFromInline package func events(of stream: StreamID, after version: Version, limit: Int)
         throws(StoreError) -> [StoredRecord]
     {
         try log.queries.stream(stream, after: version, limit: limit)
     }
 
     /// The stream's version, this transaction's appends counted.
-    package func version(of stream: StreamID) throws(StoreError) -> Version {
+    @usableFromInline package func version(of stream: StreamID) throws(StoreError) -> Version {
         try entry(ExactText(stream.description))?.version ?? .none
     }
 
@@ -125,7 +125,7 @@ package final class Transaction {
     ///
     /// - Throws: `conflict` where the stream's version is not as expected; `notWritten`, also for a
     ///   stream whose name could not be read again.
-    package func append(
+    @usableFromInline package func append(
         _ events: [NewEvent], to stream: StreamID, expecting expected: ExpectedVersion
     ) throws(StoreError) {
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
@@ -164,7 +164,7 @@ package final class Transaction {
 
     /// Writes what was appended and is not written yet, so that it can be read; the commit does so
     /// at its end.
-    package func settle() throws(StoreError) {
+    @usableFromInline package func settle() throws(StoreError) {
         guard writtenCount < records.count else { return }
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
         defer { kassa_stage_leave(stage) }

@@ -2,17 +2,17 @@ import Glibc
 
 /// A cache that forgets what was not used for long: when the young half is full it becomes the old
 /// one.
-package struct TwoGenerations<Key: Hashable & Sendable, Value> {
-    @usableFromInline package var young: [Key: Value] = [:]
-    @usableFromInline package var old: [Key: Value] = [:]
-    @usableFromInline package let half: Int
+public struct TwoGenerations<Key: Hashable & Sendable, Value> {
+    @usableFromInline var young: [Key: Value] = [:]
+    @usableFromInline var old: [Key: Value] = [:]
+    @usableFromInline let half: Int
 
     /// - Parameter capacity: the most it holds.
     @inlinable
-    package init(capacity: Int) { half = max(1, capacity / 2) }
+    public init(capacity: Int) { half = max(1, capacity / 2) }
 
     @inlinable
-    package subscript(key: Key) -> Value? {
+    public subscript(key: Key) -> Value? {
         mutating get {
             if let value = young[key] { return value }
             guard let value = old[key] else { return nil }
@@ -30,14 +30,14 @@ package struct TwoGenerations<Key: Hashable & Sendable, Value> {
     }
 
     @inlinable
-    package mutating func insert(_ key: Key, _ value: Value) {
+    mutating func insert(_ key: Key, _ value: Value) {
         guard young.updateValue(value, forKey: key) == nil, young.count >= half else { return }
         old = young
         young = [:]
     }
 
     @inlinable
-    package mutating func removeAll() {
+    public mutating func removeAll() {
         young = [:]
         old = [:]
     }
@@ -45,12 +45,12 @@ package struct TwoGenerations<Key: Hashable & Sendable, Value> {
 
 /// A text as a key, equal only to the same bytes. (To a dictionary a composed and a decomposed
 /// letter are the same `String`; to the file they are two.)
-package struct ExactText: Hashable, Sendable {
+public struct ExactText: Hashable, Sendable {
     package let text: String
 
-    package init(_ text: String) { self.text = text }
+    public init(_ text: String) { self.text = text }
 
-    package static func == (a: Self, b: Self) -> Bool {
+    public static func == (a: Self, b: Self) -> Bool {
         // Equal bytes are always an equal `String`, which is quickly compared.
         a.text.utf8.count == b.text.utf8.count && a.text == b.text && isSame(a.text, b.text)
     }
@@ -65,7 +65,7 @@ package struct ExactText: Hashable, Sendable {
         return (isSame ?? nil) ?? a.utf8.elementsEqual(b.utf8)
     }
 
-    package func hash(into hasher: inout Hasher) {
+    public func hash(into hasher: inout Hasher) {
         let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
             hasher.combine(bytes: UnsafeRawBufferPointer($0))
         }

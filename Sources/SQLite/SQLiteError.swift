@@ -1,7 +1,7 @@
 import CSQLite
 
 /// What SQLite answered instead of doing what it was asked.
-package struct SQLiteError: Error, Hashable, CustomStringConvertible {
+public struct SQLiteError: Error, Hashable, CustomStringConvertible {
     /// SQLite's extended result code; see https://sqlite.org/rescode.html.
     package let code: Int32
     package let message: String
@@ -23,5 +23,5 @@ package struct SQLiteError: Error, Hashable, CustomStringConvertible {
         primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB
     }
 
-    package var description: String { "SQLite: \(message) (code \(code)) in: \(action)" }
+    public var description: String { "SQLite: \(message) (code \(code)) in: \(action)" }
 }

@@ -27,11 +27,14 @@ import Testing
         #expect(wrong.status == 422 && wrong.pointers == ["/why", "/reason"])
     }
 
-    @Test func `where nothing new is taken a cancellation is`() throws {
-        let rig = try Rig(intakeRefusal: { "the disk is full" })
+    @Test(arguments: [(IntakeRefusal.diskFull, "disk-full"), (.overloaded, "overloaded")])
+    func `where nothing new is taken a cancellation is`(refusal: IntakeRefusal, code: String)
+        throws
+    {
+        let rig = try Rig(intakeRefusal: { refusal })
         for path in ["/v1/orders", "/v1/stock/mug/receipts"] {
             let refused = try rig.post(path, "{}")
-            #expect(refused.status == 503 && refused.code == "disk-full")
+            #expect(refused.status == 503 && refused.code == code)
             #expect(refused.headers["Retry-After"] != nil)
         }
         #expect(rig.services.calls.isEmpty)

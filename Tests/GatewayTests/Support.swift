@@ -112,7 +112,7 @@ final class Rig {
         readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
         aside: @escaping Gateway.Aside = atOnce,
         asideForMetrics: @escaping Gateway.Aside = atOnce,
-        intakeRefusal: @escaping @Sendable () -> String? = { nil }
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }
     ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }

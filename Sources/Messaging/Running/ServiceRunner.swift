@@ -9,6 +9,8 @@ package struct ServiceSettings: Sendable {
     package let durability: EventLog.Durability
     /// The most commands that may wait; above it they are refused for now.
     package var inboxLimit = 10_000
+    /// While more than a batch waits, and the oldest longer than this, commands are refused.
+    package var patience = Duration.milliseconds(500)
     /// The most inputs in one commit.
     package var batchLimit = 256
     /// How many calls to the outside run at once.
@@ -30,6 +32,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     struct Pending: Sendable {
         let input: EngineInput<Core>
         let reply: Reply
+        let since = MonotonicTime.now()
     }
 
     struct Inbox: Sendable {
@@ -143,6 +146,12 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
             if inbox.isStopping { return "the service is stopping" }
             if isBounded, inbox.pending.count >= settings.inboxLimit {
                 return "\(settings.inboxLimit) requests wait already"
+            }
+            if isBounded, inbox.pending.count > settings.batchLimit,
+                let oldest = inbox.pending.first?.since,
+                oldest + settings.patience < .now()
+            {
+                return "too many requests wait already"
             }
             inbox.pending.append(Pending(input: input, reply: reply))
             return nil

@@ -86,8 +86,7 @@ extension Gateway {
     /// What would begin something new is refused where there is no room for it. What ends
     /// something, as a cancellation does, is taken.
     private func refuseIntake() throws(RequestError) {
-        guard let why = intakeRefusal() else { return }
-        throw RequestError(.unavailable("disk-full", why, retryAfter: 5))
+        if let refusal = intakeRefusal() { throw RequestError(refusal.problem) }
     }
 
     private static func problem(_ outcome: CommandOutcome) -> Problem {

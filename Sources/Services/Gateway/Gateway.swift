@@ -23,7 +23,7 @@ package final class Gateway: Sendable {
     let readings: @Sendable () -> ShopReadings
     let aside: Aside
     let asideForMetrics: Aside
-    let intakeRefusal: @Sendable () -> String?
+    let intakeRefusal: @Sendable () -> IntakeRefusal?
     let meter = RequestMeter()
 
     /// Does work later, on another thread; false where too much waits already.
@@ -44,7 +44,7 @@ package final class Gateway: Sendable {
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         asideForMetrics: @escaping Aside,
-        intakeRefusal: @escaping @Sendable () -> String? = { nil },
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil },
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime

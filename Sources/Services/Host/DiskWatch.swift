@@ -49,13 +49,6 @@ final class DiskWatch: Sendable {
 
     var reading: Reading { state.withLock { $0.reading } }
 
-    /// Why nothing new is taken; nil where it is.
-    @Sendable func refusal() -> String? {
-        guard state.withLock({ $0.reading.isStopped }) else { return nil }
-        return "The shop's disk is full: nothing new is taken until there is room again. "
-            + "What was taken goes on."
-    }
-
     /// Bytes that may still be written to the folder's disk; nil where nobody can say.
     static func free(_ folder: String) -> Int64? {
         var status = statvfs()

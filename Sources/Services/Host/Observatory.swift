@@ -25,6 +25,7 @@ struct Observatory: Sendable {
     let freshness: Freshness
     let mails: CountedMailer
     let disk: DiskWatch
+    let load: LoadWatch
     let runtime: any Runtime
     let startedAt: Timestamp
     /// The server's to count in.
@@ -49,12 +50,27 @@ struct Observatory: Sendable {
         readings.projectionLag = projections.lag
         readings.isProjectionStale = freshness.staleReason != nil
         (readings.mailsSent, readings.mailsFailed) = (mails.sent, mails.failed)
-        let disk = disk.reading
+        let (disk, load) = (disk.reading, load.reading)
         readings.disk = .init(
             free: disk.free, reserve: disk.held, isIntakeStopped: disk.isStopped)
+        readings.load = .init(backlog: load.backlog, isIntakeStopped: load.isStopped)
         readings.server = statistics
         readings.process = .read()
         return readings
+    }
+
+    /// Why nothing new is taken; nil where it is.
+    @Sendable func intakeRefusal() -> IntakeRefusal? {
+        if disk.reading.isStopped { return .diskFull }
+        return load.reading.isStopped ? .overloaded : nil
+    }
+
+    /// How far each reader of a log is.
+    @Sendable func readers() -> [LoadRules.Reader] {
+        lags().map {
+            LoadRules.Reader(
+                name: "\($0.consumer)<\($0.source)", behind: $0.events, read: $0.position)
+        }
     }
 
     /// Why a log writes no more; nil where all do.
@@ -84,8 +100,8 @@ struct Observatory: Sendable {
             // Whoever has read nothing yet has been behind since the start.
             let since = asOf.map { $0 == .epoch ? startedAt : $0 } ?? startedAt
             return ShopReadings.Lag(
-                consumer: consumer, source: source, events: max(0, head.value - read.value),
-                time: max(.zero, now - since))
+                consumer: consumer, source: source, position: read.value,
+                events: max(0, head.value - read.value), time: max(.zero, now - since))
         }
         var lags: [ShopReadings.Lag] = []
         for service in services {

@@ -45,6 +45,7 @@ package final class Shop: Sendable {
 
     private let folder: DataFolder
     private let disk: DiskWatch
+    private let load = LoadWatch()
     let runtime: SystemRuntime
     let orders: ServiceRunner<OrdersCore>
     let payments: ServiceRunner<PaymentsCore>
@@ -126,14 +127,14 @@ package final class Shop: Sendable {
         let observatory = Observatory(
             services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
             broker: broker, projections: projections, freshness: freshness, mails: mails,
-            disk: disk, runtime: runtime, startedAt: runtime.now())
+            disk: disk, load: load, runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
             orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
             projections: ProjectionsAdapter(runner: projections),
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
-            asideForMetrics: scrapes.take, intakeRefusal: disk.refusal,
+            asideForMetrics: scrapes.take, intakeRefusal: observatory.intakeRefusal,
             readiness: Readings(
                 projections: projections, freshness: freshness, runtime: runtime,
                 haltReason: observatory.haltReason
@@ -147,11 +148,13 @@ package final class Shop: Sendable {
             try deliveries.start()
             try notifications.start()
             projections.start()
+            load.start(runtime, observatory.readers)
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, limits: files.limits,
                 renderError: gateway.renderError,
                 statistics: observatory.statistics, handler: gateway.router.handle)
         } catch {
+            load.stop()
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
         }
@@ -176,6 +179,7 @@ package final class Shop: Sendable {
         server.stop(within: .seconds(5))
         sidework.stop()
         scrapes.stop()
+        load.stop()
         Self.stop(orders, payments, deliveries, notifications, projections)
         disk.stop()
     }

@@ -24,6 +24,7 @@ extension ShopReadings {
             "kassa_mails_failed_total", .counter, "Mails not handed over; each is tried again.")
         text.sample([:], mailsFailed)
         if let disk { write(disk, to: &text) }
+        writeLoad(to: &text)
         if let process { write(process, to: &text) }
     }
 
@@ -33,10 +34,17 @@ extension ShopReadings {
         text.family(
             "kassa_disk_reserve_bytes", .gauge, "Kept on that disk for when the rest is full.")
         text.sample([:], disk.reserve)
+    }
+
+    private func writeLoad(to text: inout MetricsText) {
+        text.family(
+            "kassa_backlog_seconds", .gauge,
+            "The longest that a reader of a log takes for what waits for it.")
+        text.sample([:], load.backlog)
         text.family(
             "kassa_intake_stopped", .gauge,
-            "1 where new orders and goods are refused, as the disk is nearly full.")
-        text.sample([:], disk.isIntakeStopped)
+            "1 where new orders and goods are refused: the disk is nearly full, or too much waits.")
+        text.sample([:], load.isIntakeStopped || disk?.isIntakeStopped == true)
     }
 
     private func write(_ server: HTTPServerStatistics, to text: inout MetricsText) {

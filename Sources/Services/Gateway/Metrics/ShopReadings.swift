@@ -50,16 +50,34 @@ package struct ShopReadings: Sendable {
     package struct Lag: Sendable {
         package let consumer: String
         package let source: Source
+        /// Where it has read to.
+        package let position: Int64
         /// Of the source's log, whether they are for this reader or not.
         package let events: Int64
         /// Since the moment up to which all that the source recorded has been read.
         package let time: Duration
 
-        package init(consumer: String, source: Source, events: Int64, time: Duration) {
+        package init(
+            consumer: String, source: Source, position: Int64, events: Int64, time: Duration
+        ) {
             self.consumer = consumer
             self.source = source
+            self.position = position
             self.events = events
             self.time = time
+        }
+    }
+
+    /// How much waits to be worked off.
+    package struct Load: Hashable, Sendable {
+        /// The longest that a reader takes for what waits for it, in seconds.
+        package let backlog: Double
+        /// Whether new orders and goods are refused.
+        package let isIntakeStopped: Bool
+
+        package init(backlog: Double, isIntakeStopped: Bool) {
+            self.backlog = backlog
+            self.isIntakeStopped = isIntakeStopped
         }
     }
 
@@ -112,6 +130,7 @@ package struct ShopReadings: Sendable {
     package var mailsSent: Int64 = 0
     package var mailsFailed: Int64 = 0
     package var disk: Disk?
+    package var load = Load(backlog: 0, isIntakeStopped: false)
     package var server: HTTPServerStatistics?
     package var process: Process?
 

@@ -1,0 +1,75 @@
+package import EventSourcing
+
+/// Decides by how far readers are behind whether new work is taken.
+///
+/// What was accepted must be led to its end by readers behind readers. Where one of them would take
+/// longer than two seconds for what waits for it, more orders would only wait longer; they are
+/// refused until it is a second's worth, so that all that is taken is done soon, and whoever is
+/// refused knows it at once. A reader that stands still, or has more than ten seconds' worth before
+/// it, was away or begins anew: that is no load, and nobody is refused for it.
+package struct LoadRules: Sendable {
+    /// How far a reader of a log is.
+    package struct Reader: Hashable, Sendable {
+        package let name: String
+        /// The log's events it has not read yet.
+        package let behind: Int64
+        /// The position it has read to.
+        package let read: Int64
+
+        package init(name: String, behind: Int64, read: Int64) {
+            self.name = name
+            self.behind = behind
+            self.read = read
+        }
+    }
+
+    private struct Known: Sendable {
+        var read: Int64
+        var movedAt: Timestamp
+        var isBusy: Bool
+        /// Events a second while there was enough to read; 0 where that is not known.
+        var rate = 0.0
+    }
+
+    /// So many events are no backlog, however slowly they are read.
+    package static let least: Int64 = 4000
+    private static let (stopAt, goAt, awayAt) = (2.0, 1.0, 10.0)
+    /// Whoever has not moved for so long stands still.
+    private static let patience = Duration.seconds(1)
+    /// How much of a reader's rate is what was seen last.
+    private static let weight = 0.2
+
+    private var readers: [String: Known] = [:]
+    /// Whether nothing new is taken.
+    package private(set) var isStopped = false
+    /// The longest that a reader would take for what waits for it, in seconds, as last seen.
+    package private(set) var backlog = 0.0
+
+    package init() {}
+
+    /// Looks at all readers.
+    package mutating func look(_ seen: [Reader], at now: Timestamp) {
+        var known: [String: Known] = [:]
+        backlog = 0
+        for reader in seen {
+            let isBusy = reader.behind > Self.least
+            var next =
+                readers[reader.name] ?? Known(read: reader.read, movedAt: now, isBusy: isBusy)
+            if reader.read > next.read {
+                let seconds = Double((now - next.movedAt).microseconds) / 1e6
+                if next.isBusy, seconds > 0 {
+                    let fresh = Double(reader.read - next.read) / seconds
+                    next.rate += next.rate == 0 ? fresh : Self.weight * (fresh - next.rate)
+                }
+                (next.read, next.movedAt) = (reader.read, now)
+            }
+            next.isBusy = isBusy
+            known[reader.name] = next
+            guard isBusy, next.rate > 0, now - next.movedAt < Self.patience else { continue }
+            let seconds = Double(reader.behind) / next.rate
+            if seconds < Self.awayAt { backlog = max(backlog, seconds) }
+        }
+        readers = known
+        isStopped = backlog > (isStopped ? Self.goAt : Self.stopAt)
+    }
+}
