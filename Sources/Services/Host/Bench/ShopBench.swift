@@ -56,12 +56,10 @@ package enum ShopBench {
 
         var report = BenchReport()
         let sampler = StageSampler()
-        let processor = Stopwatch.processor()
         let burst = try LoadPhase(
             shop, driver, .closed, settings.amount, requests: requests
         ) { progress("burst: \($0)") }
-        let (stages, samples) = sampler.end()
-        let spent = Stopwatch.processor() - processor
+        let (stages, spent, samples) = sampler.end()
         guard burst.accepted > 0 else {
             throw BenchedShop.Failure.refused(
                 "no order was accepted: \(burst.refused) refused, \(burst.failed) failed")

@@ -44,8 +44,9 @@ struct StageSampler {
 
     /// Ends sampling.
     ///
-    /// - Returns: seconds of processor time by stage, and how many samples they come from.
-    func end() -> (stages: [(name: String, seconds: Double)], samples: Int) {
+    /// - Returns: seconds of the process's processor time, shared out by stage, and how many
+    ///   samples tell so.
+    func end() -> (stages: [(name: String, seconds: Double)], all: Double, samples: Int) {
         kassa_sampler_stop()
         kassa_stage_leave(stage)
         let spent = Stopwatch.processor() - processor
@@ -55,7 +56,7 @@ struct StageSampler {
             let part = Double(counts[Int(stage.rawValue)]) / Double(max(1, samples))
             return (name, part * spent)
         }
-        return (stages, Int(samples))
+        return (stages, spent, Int(samples))
     }
 
     private static func counts() -> [UInt64] {
