@@ -4,8 +4,8 @@ public import EventSourcing
 /// and records what they decide.
 ///
 /// States are those of the running transaction; nothing outside the writer's thread sees them
-/// before the commit. Public and inlinable, as the compiler makes it anew for each decider only then;
-/// what does not know its types copies and looks up through tables.
+/// before the commit. Public and inlinable, as only then the compiler makes it anew for each
+/// decider; what does not know its types copies and looks up through tables.
 public final class Aggregates<D: Decider> {
     public struct Entry {
         public var state: D

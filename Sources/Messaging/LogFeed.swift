@@ -42,9 +42,10 @@ package final class LogFeed: Feed {
         }
     }
 
-    /// Runs `body` within one look at the log.
+    /// Runs `body` within one look at the log. The connection is kept for who `goesOn`; one that
+    /// stayed open for nobody would keep the file's WAL from being removed at its end.
     private func look<Value>(
-        _ body: (LogQueries) throws(StoreError) -> Value
+        goesOn: (Value) -> Bool, _ body: (LogQueries) throws(StoreError) -> Value
     ) throws(FeedError) -> Value {
         guard isUp() else { throw .unavailable("the service is down") }
         do throws(StoreError) {
@@ -53,7 +54,7 @@ package final class LogFeed: Feed {
             try file.queries.begin()
             let value = try body(file.queries)
             try file.queries.end()
-            idle.withLock { if $0.count < Self.kept { $0.append(file) } }
+            if goesOn(value) { idle.withLock { if $0.count < Self.kept { $0.append(file) } } }
             return value
         } catch { throw .unavailable(error.description) }
     }
@@ -70,7 +71,7 @@ package final class LogFeed: Feed {
     package func read(
         _ channel: String, after position: Position, limit: Int
     ) throws(FeedError) -> FeedPage {
-        try look { (queries) throws(StoreError) in
+        try look(goesOn: \.hasMore) { (queries) throws(StoreError) in
             let head = try queries.head()
             var through = Position(
                 min(head.value, position.value.addingSaturating(Int64(Self.maximum))))
@@ -125,7 +126,7 @@ package final class LogFeed: Feed {
     }
 
     package func check(_ checkpoint: Checkpoint) throws(FeedError) -> CheckpointVerdict {
-        let verdict = try look { (queries) throws(StoreError) in
+        let verdict = try look(goesOn: { _ in false }) { (queries) throws(StoreError) in
             try Self.compare(checkpoint, with: queries)
         }
         if case .refused(let why) = verdict { onBehind(why) }

@@ -182,11 +182,11 @@ package final class Connection {
     /// How many rows the statement that ran last has changed.
     package var changedRows: Int { Int(sqlite3_changes(handle)) }
 
-    /// Moves what it can of the WAL into the file, without waiting for readers. Does nothing but
-    /// for the writer.
+    /// Moves the WAL into the file and empties it, where no reader is in the middle of something;
+    /// else what it can. Does nothing but for the writer.
     package func checkpoint() {
         guard mode == .writer else { return }
-        _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
     }
 
     /// Copies the whole database, as of now, into a new file; runs on the writer's connection.

@@ -144,7 +144,8 @@ import Testing
         ]
         readings.lags = [
             .init(
-                consumer: "gateway", source: Source(LogName("orders"), "facts"), events: 5,
+                consumer: "gateway", source: Source(LogName("orders"), "facts"), position: 1,
+                events: 5,
                 time: .milliseconds(1500))
         ]
         readings.streams = [StreamHoldings(stream: "kassa-orders", messages: 7, bytes: 900)]

@@ -1,3 +1,4 @@
+import Domain
 import EventSourcing
 import Foundation
 import Glibc
@@ -166,7 +167,7 @@ import Testing
         let before = try #require(FileManager.default.contents(atPath: today))
         for _ in 0..<2 {
             room.withLock { $0 = count }
-            let failure = #expect(throws: MailFolder.Failure.self) { try send("b", by: mailer) }
+            let failure = #expect(throws: MailerDown.self) { try send("b", by: mailer) }
             #expect(failure?.description.contains(today) == true)
             #expect(failure?.description.contains("No space left") == true)
             #expect(FileManager.default.contents(atPath: today) == before)

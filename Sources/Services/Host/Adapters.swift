@@ -142,20 +142,3 @@ struct SealedContacts: KeyRing {
 struct NoCalls: EffectHandler {
     func run(_ effect: Effect) -> EffectResult { .noAnswer("this service calls nobody") }
 }
-
-/// What the gateway's readiness is made from: the projection loop itself.
-struct Readings: Sendable {
-    let projections: ProjectionRunner
-    let freshness: Freshness
-    let runtime: any Runtime
-    /// Why a log writes no more; nil where all do.
-    let haltReason: @Sendable () -> String?
-
-    @Sendable func readiness() -> Readiness {
-        let heartbeat = projections.heartbeat
-        return Readiness(
-            heartbeatAge: heartbeat == .epoch ? nil : runtime.now() - heartbeat,
-            isCaughtUp: (projections.lag ?? .seconds(3600)) < .seconds(10),
-            staleReason: freshness.staleReason ?? haltReason())
-    }
-}

@@ -74,8 +74,16 @@ struct Observatory: Sendable {
     }
 
     /// Why a log writes no more; nil where all do.
-    @Sendable func haltReason() -> String? {
+    private var haltReason: String? {
         services.lazy.compactMap { $0.board.status?.haltReason }.first
+    }
+
+    @Sendable func readiness() -> Readiness {
+        let heartbeat = projections.heartbeat
+        return Readiness(
+            heartbeatAge: heartbeat == .epoch ? nil : runtime.now() - heartbeat,
+            isCaughtUp: (projections.lag ?? .seconds(3600)) < .seconds(10),
+            staleReason: freshness.staleReason ?? haltReason)
     }
 
     private func reading(of service: Service, _ queries: LogQueries?) -> ShopReadings.Service {

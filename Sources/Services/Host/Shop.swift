@@ -135,10 +135,7 @@ package final class Shop: Sendable {
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
             asideForMetrics: scrapes.take, intakeRefusal: observatory.intakeRefusal,
-            readiness: Readings(
-                projections: projections, freshness: freshness, runtime: runtime,
-                haltReason: observatory.haltReason
-            ).readiness)
+            readiness: observatory.readiness)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
             notifications: notifications)
