@@ -46,8 +46,8 @@ enum JSONCheck {
         case 7 where depth < JSON.maximumDepth:
             var members: [JSON.Member] = []
             for number in 0..<input.small() {
-                // A name occurs once.
-                let name = "\(number)" + text(from: &input)
+                // A name occurs once: what follows the number cannot make it another's.
+                let name = "\(number):" + text(from: &input)
                 members.append(JSON.Member(name, made(from: &input, depth: depth + 1)))
             }
             return .object(members)
