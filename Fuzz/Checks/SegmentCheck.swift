@@ -41,8 +41,9 @@ enum SegmentCheck {
         folder.clear()
         try folder.write(file, name(first))
         try folder.write(SegmentMaker.file(&newer, first: next), name(next))
-        // With nothing good in it, both have the same name, and the newer one is whole.
-        if next > first { try checkOlder(model, file, folder) }
+        // With nothing good in it, both have the same name, and the newer one is whole. Behind the
+        // greatest sequence there is no newer one.
+        if next > first, next < 1 << 62 { try checkOlder(model, file, folder) }
     }
 
     private static func inspect(
