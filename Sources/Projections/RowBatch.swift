@@ -45,31 +45,25 @@ package final class RowBatch {
     }
 
     func changeOrder(_ id: String, _ body: (inout OrderRow) -> Void) throws(SQLiteError) {
-        let place: Int
-        if let known = orders.place(of: id) {
-            place = known
-        } else {
-            place = orders.put(try OrderRow.load(id, from: connection) ?? OrderRow(), id)
+        let place = try orders.place(of: id) { () throws(SQLiteError) in
+            try OrderRow.load(id, from: connection) ?? OrderRow()
         }
         orders.change(at: place, body)
     }
 
     func changeStock(_ sku: String, _ body: (inout StockRow) -> Void) throws(SQLiteError) {
-        let place: Int
-        if let known = stock.place(of: sku) {
-            place = known
-        } else {
-            place = stock.put(try StockRow.load(sku, from: connection) ?? StockRow(), sku)
+        let place = try stock.place(of: sku) { () throws(SQLiteError) in
+            try StockRow.load(sku, from: connection) ?? StockRow()
         }
         stock.change(at: place, body)
     }
 
     /// The lines that an order holds; none where it holds nothing.
     func reservation(of order: String) throws(SQLiteError) -> [HeldLine] {
-        if let place = reservations.place(of: order) { return reservations[place] }
-        let held = try loadReservation(of: order)
-        _ = reservations.put(held, order)
-        return held
+        let place = try reservations.place(of: order) { () throws(SQLiteError) in
+            try loadReservation(of: order)
+        }
+        return reservations[place]
     }
 
     private func loadReservation(of order: String) throws(SQLiteError) -> [HeldLine] {
@@ -85,7 +79,7 @@ package final class RowBatch {
     }
 
     func setReservation(_ held: [HeldLine], of order: String) {
-        let place = reservations.place(of: order) ?? reservations.put([], order)
+        let place = reservations.place(of: order) { [] }
         reservations.change(at: place) { $0 = held }
     }
 

@@ -20,14 +20,15 @@ struct RowOverlay<Row> {
     /// - Parameter capacity: the most rows that are kept once they are written.
     init(capacity: Int) { self.capacity = capacity }
 
-    func place(of key: String) -> Int? { places[key] }
-
     subscript(place: Int) -> Row { slots[place].row }
 
-    /// Puts in a row as the file has it, and gives its place.
-    mutating func put(_ row: Row, _ key: String) -> Int {
-        places[key] = slots.count
-        slots.append(Slot(key: key, row: row))
+    /// The place of a row; one that is not kept is put in as `load` finds it in the file.
+    mutating func place<Failure: Error>(
+        of key: String, load: () throws(Failure) -> Row
+    ) throws(Failure) -> Int {
+        if let known = places[key] { return known }
+        slots.append(Slot(key: key, row: try load()))
+        places[key] = slots.count - 1
         return slots.count - 1
     }
 
