@@ -7,9 +7,10 @@ public import EventSourcing
 /// before the commit. Public and inlinable, as only then the compiler makes it anew for each
 /// decider; what does not know its types copies and looks up through tables.
 public final class Aggregates<D: Decider> {
-    public struct Entry {
-        public var state: D
-        public var version: Version
+    /// A state at a version. An object, so that handing it on copies no state.
+    public final class Entry {
+        public let state: D
+        public let version: Version
 
         @inlinable
         public init(state: D, version: Version) {
@@ -46,17 +47,19 @@ public final class Aggregates<D: Decider> {
 
     @inlinable
     func read(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
-        var entry = Entry(state: D(), version: .none)
+        var (state, version) = (D(), Version.none)
         let stream = StreamID(category, id)
-        guard try transaction.version(of: stream) > .none else { return entry }
+        guard try transaction.version(of: stream) > .none else {
+            return Entry(state: state, version: version)
+        }
         try transaction.settle()
         while true {
-            let page = try transaction.events(of: stream, after: entry.version, limit: 500)
+            let page = try transaction.events(of: stream, after: version, limit: 500)
             for record in page {
-                entry.state.evolve(try record.decoded(as: D.Event.self).event)
-                entry.version = record.version
+                state.evolve(try record.decoded(as: D.Event.self).event)
+                version = record.version
             }
-            if page.count < 500 { return entry }
+            if page.count < 500 { return Entry(state: state, version: version) }
         }
     }
 
@@ -71,7 +74,7 @@ public final class Aggregates<D: Decider> {
     {
         let decides = Stage.decide()
         defer { decides.leave() }
-        var entry = try load(id, in: transaction)
+        let entry = try load(id, in: transaction)
         let events: [D.Event]
         do throws(D.Rejection) {
             events = try entry.state.decide(command)
@@ -97,9 +100,10 @@ public final class Aggregates<D: Decider> {
             throw error
         }
         journal.append((key, entry))
-        for event in events { entry.state.evolve(event) }
-        entry.version = Version(entry.version.value + Int64(events.count))
-        known[key] = entry
+        var state = entry.state
+        for event in events { state.evolve(event) }
+        let version = Version(entry.version.value + Int64(events.count))
+        known[key] = Entry(state: state, version: version)
         return .success(events)
     }
 

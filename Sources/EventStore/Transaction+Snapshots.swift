@@ -100,4 +100,19 @@ extension LogQueries {
             return try row.step() ? row.bytes(0) : nil
         }
     }
+
+    /// The keys of several owners, as of one moment; whoever has none is not among them.
+    package func sealingKeys(of owners: Set<String>) throws(StoreError) -> [String: [UInt8]] {
+        var names = JSONWriter()
+        names.array { names in for owner in owners.sorted() { names.value(owner) } }
+        return try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                "SELECT owner, key FROM keys WHERE owner IN (SELECT value FROM json_each(?1))")
+            defer { row.reset() }
+            try row.bind(1, text: names.bytes)
+            var keys: [String: [UInt8]] = [:]
+            while try row.step() { keys[row.text(0)] = row.bytes(1) }
+            return keys
+        }
+    }
 }

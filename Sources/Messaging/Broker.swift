@@ -8,13 +8,40 @@ package struct BrokerMessage: Hashable, Sendable {
     package let headers: [UInt8]
     /// At most `BrokerLimits.maximumPayload` bytes.
     package let payload: [UInt8]
+    /// What the message says, where the publisher was this process: whoever gets it from memory
+    /// need not read it again.
+    let meaning: Meaning?
+
+    /// One object for all that hold the message.
+    final class Meaning: Sendable {
+        let bulletin: Bulletin
+        init(_ bulletin: Bulletin) { self.bulletin = bulletin }
+    }
 
     package init(subject: String, id: String, headers: [UInt8], payload: [UInt8]) {
+        self.init(subject: subject, id: id, headers: headers, payload: payload, meaning: nil)
+    }
+
+    init(
+        subject: String, id: String, headers: [UInt8], payload: [UInt8], meaning: Bulletin?
+    ) {
         self.subject = subject
         self.id = id
         self.headers = headers
         self.payload = payload
+        self.meaning = meaning.map(Meaning.init)
     }
+
+    /// The message as it comes over a wire or from a file.
+    package var bare: BrokerMessage {
+        BrokerMessage(subject: subject, id: id, headers: headers, payload: payload)
+    }
+
+    package static func == (a: Self, b: Self) -> Bool {
+        a.id == b.id && a.subject == b.subject && a.headers == b.headers && a.payload == b.payload
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(id) }
 }
 
 /// A message as a consumer gets it.

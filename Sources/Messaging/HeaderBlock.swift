@@ -102,6 +102,12 @@ struct HeaderBlock {
         return isControl == 0
     }
 
+    /// Whether a value is read as it was written: nothing in it is replaced or left out.
+    static func isFaithful(_ value: String) -> Bool {
+        var value = value
+        return value.withUTF8 { isPlain($0) && $0.first != 0x20 }
+    }
+
     /// Where `byte` is found at or after `start`; the count where it is not.
     private static func index(
         of byte: Int32, in bytes: UnsafeBufferPointer<UInt8>, from start: Int

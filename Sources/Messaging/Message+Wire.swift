@@ -12,12 +12,26 @@ extension Bulletin {
         }
     }
 
+    /// As `brokerMessage`, with what it says beside it for readers in this process.
+    package var published: BrokerMessage {
+        let message = brokerMessage
+        // A value that was altered on its way into a header is read as it stands there.
+        guard case .event(let event) = self, event.isFaithful else { return message }
+        return BrokerMessage(
+            subject: message.subject, id: message.id, headers: message.headers,
+            payload: message.payload, meaning: self)
+    }
+
     /// Reads a message that a relay of ours published.
     ///
     /// - Throws: `MalformedMessage` for every other one; never traps, whatever the bytes.
     package init(_ carried: BrokerMessage) throws(MalformedMessage) {
         let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
         defer { kassa_stage_leave(stage) }
+        if let meaning = carried.meaning {
+            self = meaning.bulletin
+            return
+        }
         self = try HeaderBlock.read(carried.headers) { (headers) throws(MalformedMessage) in
             if headers.text("kassa-kind") == "watermark" {
                 return .watermark(try Watermark(payload: carried.payload))
@@ -74,6 +88,13 @@ extension Message {
         return BrokerMessage(
             subject: subject, id: String(decoding: id, as: UTF8.self), headers: headers.finish(),
             payload: data)
+    }
+
+    /// Whether what is read from the headers is what was written into them.
+    fileprivate var isFaithful: Bool {
+        [stream.category, stream.id, type.name, metadata.correlation, metadata.actor, channel]
+            .allSatisfy(HeaderBlock.isFaithful)
+            && metadata.trace.map(HeaderBlock.isFaithful) ?? true
     }
 
     /// `kassa.orders.facts.order.placed`.

@@ -140,7 +140,7 @@ package final class Relay {
                 }
                 let message = record.message(
                     form, previous: newest[form.channel] ?? resumedAt(form.channel), metadata)
-                bulletins.append(Bulletin.event(message).brokerMessage)
+                bulletins.append(Bulletin.event(message).published)
                 newest[form.channel] = record.position
             }
         }

@@ -80,8 +80,19 @@ package protocol ServiceCore: AnyObject, SendableMetatype {
 
 /// Carries out calls to the outside. Calls block, and come from several threads.
 package protocol EffectHandler: Sendable {
+    /// How many calls it makes together at most: where several cost little more than one.
+    var most: Int { get }
     /// Called again with the same key after a crash or no answer; must then do nothing twice.
     func run(_ effect: Effect) -> EffectResult
+    /// Makes `most` calls at most, none of which waits for another.
+    ///
+    /// - Returns: a result for each, in the same order.
+    func run(_ effects: [Effect]) -> [EffectResult]
+}
+
+extension EffectHandler {
+    package var most: Int { 1 }
+    package func run(_ effects: [Effect]) -> [EffectResult] { effects.map(run) }
 }
 
 /// The commands of a service that takes none: there is no such value.

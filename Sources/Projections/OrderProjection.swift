@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 3
+    package static let version = 4
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification",

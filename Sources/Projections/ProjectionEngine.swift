@@ -11,6 +11,15 @@ package enum ProjectionInput: Sendable {
     case page(Source, FeedPage)
     /// The source's feed says where a newer epoch begins.
     case rewind(Source, Epoch, Position, Digest)
+
+    /// How many messages it brings.
+    var load: Int {
+        switch self {
+        case .bulletins(_, let received): received.count
+        case .page(_, let page): page.messages.count
+        case .rewind: 0
+        }
+    }
 }
 
 /// The read store's single writer, without threads: rows and checkpoints go into one transaction.

@@ -138,5 +138,7 @@ private final class KeepingMailer: Mailer {
 
 private struct TestKeys: KeyRing {
     let path: String
-    func key(of owner: String) throws -> SealingKey? { try OrdersKeys(path: path).key(of: owner) }
+    func keys(of owners: Set<String>) throws -> [String: SealingKey] {
+        try OrdersKeys(path: path).keys(of: owners)
+    }
 }

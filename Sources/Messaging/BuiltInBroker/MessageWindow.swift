@@ -2,7 +2,9 @@
 struct MessageWindow: Sendable {
     /// Bytes that a message costs beside its content, roughly: four headers of arrays and strings,
     /// and its place here.
-    private static let overhead = 200
+    private static func overhead(_ message: BrokerMessage) -> Int {
+        message.meaning == nil ? 200 : 900
+    }
 
     /// The oldest sequence held; `last + 1` when the window is empty.
     private(set) var first: UInt64
@@ -25,12 +27,12 @@ struct MessageWindow: Sendable {
 
     mutating func append(_ message: BrokerMessage) {
         storage.append(message)
-        bytes += message.size + Self.overhead
+        bytes += message.size + Self.overhead(message)
     }
 
     mutating func dropOldest() {
         guard count > 0 else { return }
-        bytes -= (storage[head]?.size ?? 0) + Self.overhead
+        bytes -= storage[head].map { $0.size + Self.overhead($0) } ?? 0
         storage[head] = nil
         head += 1
         first += 1

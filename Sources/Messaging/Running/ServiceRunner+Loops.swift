@@ -9,13 +9,8 @@ extension ServiceRunner {
         while let engine = box.engine ?? reopen() {
             box.engine = engine
             let batch = inbox.wait(until: .now() + settings.tick) {
-                (inbox) -> Monitor<Inbox>.Look<[Pending]> in
-                if inbox.pending.isEmpty {
-                    return inbox.isStopping ? .done([]) : .wait(atMost: nil)
-                }
-                let count = min(inbox.pending.count, settings.batchLimit)
-                defer { inbox.pending.removeFirst(count) }
-                return .done(Array(inbox.pending[..<count]))
+                (inbox) -> Monitor<Inbox<Core>>.Look<[Inbox<Core>.Pending]> in
+                inbox.next(limit: settings.batchLimit, at: .now())
             }
             let outputs = engine.process(batch?.map(\.input) ?? [], at: runtime.now())
             for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
@@ -29,6 +24,9 @@ extension ServiceRunner {
             }
             handOut(engine)
             if batch?.isEmpty == true { break }
+            if (batch ?? []).reduce(0, { $0 + $1.input.load }) >= settings.busyLoad {
+                inbox.withLock { $0.rest(for: settings.pause, at: .now()) }
+            }
         }
         box.engine?.log.close()
         inbox.withLock { $0.isUp = false }
@@ -36,11 +34,7 @@ extension ServiceRunner {
     }
 
     private func refuseWaiting(_ why: String) {
-        let left = inbox.withLock { inbox in
-            defer { inbox.pending = [] }
-            return inbox.pending
-        }
-        for pending in left { pending.reply(.unavailable(why)) }
+        for pending in inbox.withLock({ $0.empty() }) { pending.reply(.unavailable(why)) }
     }
 
     /// Recovers from disk, however often it takes; nil when the service stops first.
@@ -70,23 +64,24 @@ extension ServiceRunner {
         let effects = engine.effectsToRun(at: runtime.now(), limit: free)
         guard !effects.isEmpty else { return }
         calls.withLock { $0.waiting += effects }
-        if effects.count == 1 { calls.wakeOne() } else { calls.wakeAll() }
+        if effects.count <= handler.most { calls.wakeOne() } else { calls.wakeAll() }
     }
 
     /// Carries out calls to the outside, never inside a decision.
     func runEffects() {
         _ = kassa_stage_enter(KASSA_STAGE_CALLS)
         while true {
-            let effect = calls.wait(until: .now() + .seconds(1)) {
-                (calls) -> Monitor<Calls>.Look<Effect?> in
-                if calls.isStopping { return .done(nil) }
+            let effects = calls.wait(until: .now() + .seconds(1)) {
+                (calls) -> Monitor<Calls>.Look<[Effect]> in
+                if calls.isStopping { return .done([]) }
                 guard !calls.waiting.isEmpty else { return .wait(atMost: nil) }
-                return .done(calls.waiting.removeFirst())
+                let effects = Array(calls.waiting.prefix(handler.most))
+                calls.waiting.removeFirst(effects.count)
+                return .done(effects)
             }
-            guard let effect else { continue }
-            guard let effect else { return }
-            let result = handler.run(effect)
-            submit(.effect(effect, result), isBounded: false) { _ in }
+            guard let effects else { continue }
+            if effects.isEmpty { return }
+            submit(zip(effects, handler.run(effects)).map { .effect($0, $1) })
         }
     }
 
@@ -104,7 +99,7 @@ extension ServiceRunner {
                 // published again.
                 if runtime.now() - saved > .seconds(1) {
                     saved = runtime.now()
-                    submit(.published(position), isBounded: false) { _ in }
+                    submit([.published(position)])
                 }
             case .idle:
                 let last = seen
@@ -146,7 +141,7 @@ extension ServiceRunner {
 
     /// Sleeps, and wakes up when the service stops.
     private func rest(_ pause: Duration) {
-        _ = inbox.wait(until: .now() + pause) { (inbox) -> Monitor<Inbox>.Look<Void> in
+        _ = inbox.wait(until: .now() + pause) { (inbox) -> Monitor<Inbox<Core>>.Look<Void> in
             inbox.isStopping ? .done(()) : .wait(atMost: nil)
         }
     }

@@ -17,6 +17,10 @@ package struct ServiceSettings: Sendable {
     package var effectThreads = 4
     /// How often timers are looked at while nothing else happens.
     package var tick = Duration.milliseconds(20)
+    /// After a commit of at least `busyLoad` messages and results of calls the next ones gather for
+    /// as long.
+    package var pause = Duration.milliseconds(5)
+    package var busyLoad = 100
 
     package init(path: String, durability: EventLog.Durability = .full) {
         self.path = path
@@ -29,18 +33,6 @@ package struct ServiceSettings: Sendable {
 package final class ServiceRunner<Core: ServiceCore>: Sendable {
     package typealias Reply = @Sendable (EngineOutput<Core.Answer>) -> Void
 
-    struct Pending: Sendable {
-        let input: EngineInput<Core>
-        let reply: Reply
-        let since = MonotonicTime.now()
-    }
-
-    struct Inbox: Sendable {
-        var pending: [Pending] = []
-        var isStopping = false
-        var isUp = false
-    }
-
     /// The effects that wait for a thread.
     struct Calls: Sendable {
         var waiting: [Effect] = []
@@ -49,7 +41,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     package let settings: ServiceSettings
     package let board = LogBoard()
-    let inbox = Monitor(Inbox())
+    let inbox = Monitor(Inbox<Core>())
     /// Apart from the inbox, so that what comes for the writer wakes the writer alone.
     let calls = Monitor(Calls())
     /// Counts commits: the relay waits for it to move.
@@ -131,7 +123,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     /// Whether the writer has its log open.
     package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }
     /// How many inputs wait.
-    package var backlog: Int { inbox.withLock { $0.pending.count } }
+    package var backlog: Int { inbox.withLock { $0.count } }
 
     /// Hands a command to the writer; `reply` is called once, from the writer's thread, after the
     /// commit.
@@ -144,19 +136,28 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the service is stopping" }
-            if isBounded, inbox.pending.count >= settings.inboxLimit {
+            if isBounded, inbox.awaited.count >= settings.inboxLimit {
                 return "\(settings.inboxLimit) requests wait already"
             }
-            if isBounded, inbox.pending.count > settings.batchLimit,
-                let oldest = inbox.pending.first?.since,
+            if isBounded, inbox.awaited.count > settings.batchLimit,
+                let oldest = inbox.awaited.first?.since,
                 oldest + settings.patience < .now()
             {
                 return "too many requests wait already"
             }
-            inbox.pending.append(Pending(input: input, reply: reply))
+            inbox.add(.init(input: input, reply: reply))
             return nil
         }
         if let refusal { return reply(.unavailable(refusal)) }
+        inbox.wakeAll()
+    }
+
+    /// Hands inputs to the writer whose outputs nobody waits for.
+    func submit(_ inputs: [EngineInput<Core>]) {
+        inbox.withLock { inbox in
+            guard !inbox.isStopping else { return }
+            for input in inputs { inbox.add(.init(input: input, reply: { _ in })) }
+        }
         inbox.wakeAll()
     }
 
@@ -175,7 +176,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     /// Stops the log from writing, because somebody holds what it does not.
     package func halt(_ why: String) {
-        submit(.halt(why), isBounded: false) { _ in }
+        submit([.halt(why)])
     }
 }
 

@@ -29,6 +29,11 @@ package final class ProjectionRunner: Sendable {
         var heartbeat = Timestamp.epoch
     }
 
+    /// After a commit of so many messages the next ones gather for a while, unless a reader waits
+    /// for them: a row that several of them change is written once.
+    private static let busyLoad = 100
+    private static let pause = Duration.milliseconds(25)
+
     package let store: ReadStore
     package let freshness: Freshness
     let state = Monitor(State())
@@ -102,6 +107,7 @@ package final class ProjectionRunner: Sendable {
     private func write() {
         _ = kassa_stage_enter(KASSA_STAGE_PROJECT)
         var engine: ProjectionEngine?
+        var restsUntil = MonotonicTime.now()
         while !isStopping {
             if let why = store.damage {
                 engine = nil
@@ -113,6 +119,8 @@ package final class ProjectionRunner: Sendable {
                 (state) -> Monitor<State>.Look<[Pending]> in
                 if state.isStopping || state.swap.isDue { return .done([]) }
                 guard !state.pending.isEmpty else { return .wait(atMost: nil) }
+                let left = restsUntil - .now()
+                if left > .zero, freshness.waiterCount == 0 { return .wait(atMost: left) }
                 defer { state.pending = [] }
                 return .done(state.pending)
             }
@@ -126,6 +134,9 @@ package final class ProjectionRunner: Sendable {
                 let outputs = current.process(batch.map(\.input), at: now)
                 show(current, at: now)
                 for (pending, output) in zip(batch, outputs) { pending.reply(output) }
+                if batch.reduce(0, { $0 + $1.input.load }) >= Self.busyLoad {
+                    restsUntil = .now() + Self.pause
+                }
             } else {
                 show(current, at: now)
             }

@@ -135,7 +135,9 @@ struct ProjectionsAdapter: ProjectionsClient {
 /// The orders service's keys as the notifications service asks for them.
 struct SealedContacts: KeyRing {
     let keys: OrdersKeys
-    func key(of owner: String) throws -> SealingKey? { try keys.key(of: owner) }
+    func keys(of owners: Set<String>) throws -> [String: SealingKey] {
+        try keys.keys(of: owners)
+    }
 }
 
 /// The calls of a service that makes none.

@@ -14,12 +14,17 @@ final class CountedMailer: Mailer {
     var failed: Int64 { failedCount.load(ordering: .relaxed) }
 
     func send(key: String, to: String, subject: String, body: String) throws {
-        do {
-            try mailer.send(key: key, to: to, subject: subject, body: body)
-            sentCount.add(1, ordering: .relaxed)
-        } catch {
-            failedCount.add(1, ordering: .relaxed)
-            throw error
+        for result in send([Mail(key: key, to: to, subject: subject, body: body)]) {
+            try result.get()
         }
+    }
+
+    func send(_ mails: [Mail]) -> [Result<Void, any Error>] {
+        let results = mailer.send(mails)
+        var sent: Int64 = 0
+        for case .success in results { sent += 1 }
+        sentCount.add(sent, ordering: .relaxed)
+        failedCount.add(Int64(results.count) - sent, ordering: .relaxed)
+        return results
     }
 }

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import EventSourcing
 import Foundation
 import Glibc
@@ -80,22 +80,37 @@ package final class MailFolder: Mailer {
     }
 
     package func send(key: String, to: String, subject: String, body: String) throws {
-        let now = runtime.now()
-        do {
-            try deliver(
-                MboxMail(id: MailID(key: key), to: to, subject: subject, body: body, sent: now),
-                at: now)
-        } catch let failure as Failure where failure.isOfMachine {
-            throw MailerDown(failure.description)
+        for result in send([Mail(key: key, to: to, subject: subject, body: body)]) {
+            try result.get()
         }
     }
 
-    private func deliver(_ mail: MboxMail, at now: Timestamp) throws {
+    /// All of them in one write: all are there afterwards, or none is.
+    package func send(_ mails: [Mail]) -> [Result<Void, any Error>] {
+        let now = runtime.now()
+        let result = Result {
+            do {
+                try deliver(mails, at: now)
+            } catch let failure as Failure where failure.isOfMachine {
+                throw MailerDown(failure.description)
+            }
+        }
+        return mails.map { _ in result }
+    }
+
+    private func deliver(_ mails: [Mail], at now: Timestamp) throws {
         try state.withLock { state in
-            guard !state.known.contains(mail.id) else { return }
-            var file = try file(of: now, &state)
             state.text.removeAll(keepingCapacity: true)
-            mail.append(to: &state.text)
+            var fresh: [MailID] = []
+            for mail in mails {
+                let id = MailID(key: mail.key)
+                guard !state.known.contains(id), !fresh.contains(id) else { continue }
+                fresh.append(id)
+                MboxMail(id: id, to: mail.to, subject: mail.subject, body: mail.body, sent: now)
+                    .append(to: &state.text)
+            }
+            guard !fresh.isEmpty else { return }
+            var file = try file(of: now, &state)
             // Forgotten until it has gone well: whatever fails, the file is looked at anew.
             state.file = nil
             do {
@@ -106,7 +121,7 @@ package final class MailFolder: Mailer {
                 throw error
             }
             state.file = file
-            state.known.insert(mail.id)
+            for id in fresh { state.known.insert(id) }
         }
     }
 

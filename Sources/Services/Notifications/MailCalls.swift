@@ -5,10 +5,10 @@ package import Messaging
 
 /// Where the keys are that personal data is sealed under.
 package protocol KeyRing: Sendable {
-    /// The owner's key; nil where it was destroyed.
+    /// The owners' keys; those that were destroyed are not among them.
     ///
     /// - Throws: where the keys cannot be reached now.
-    func key(of owner: String) throws -> SealingKey?
+    func keys(of owners: Set<String>) throws -> [String: SealingKey]
 }
 
 /// Carries out the notifications service's mails: opens the sealed contact, and sends.
@@ -35,29 +35,83 @@ package struct MailCalls: EffectHandler {
         }
     }
 
+    /// A mail server takes many mails over one connection, and their keys are read together.
+    package var most: Int { 64 }
+
     /// Answers the empty text for a mail that was sent, else why it never will be.
-    package func run(_ effect: Effect) -> EffectResult {
-        guard let kind = Self.kind(of: effect),
-            let json = try? JSONObject(try JSON(parsing: effect.data)),
-            let contact = try? json.string("contact"),
-            let space = contact.utf8.firstIndex(of: UInt8(ascii: " "))
-        else { return .answered("the mail's data cannot be read") }
-        let owner = String(contact[..<space])
-        let sealed = String(contact[contact.utf8.index(after: space)...])
-        let owned: SealingKey?
-        do { owned = try keys.key(of: owner) } catch { return .notMade("\(error)") }
-        guard let key = owned else { return .answered("the customer's personal data was erased") }
+    package func run(_ effect: Effect) -> EffectResult { run([effect])[0] }
+
+    package func run(_ effects: [Effect]) -> [EffectResult] {
+        let letters = effects.map(Letter.init)
+        let keys: [String: SealingKey]
         do {
-            let address = try SealedText.open(sealed, key: key, place: owner)
-            try mailer.send(
-                key: effect.key, to: address, subject: kind.subject(effect.stream.id),
-                body: kind.body(effect.stream.id))
-            return .answered("")
-        } catch let error as SealingError {
-            return .answered("the address cannot be opened: \(error)")
-        } catch let error as MailerDown {
-            return .notMade(error.description)
-        } catch { return .noAnswer("\(error)") }
+            keys = try self.keys.keys(of: Set(letters.compactMap { $0?.owner }))
+        } catch { return effects.map { _ in .notMade("\(error)") } }
+        var results: [EffectResult] = []
+        var mails: [Mail] = []
+        // Where in the results each mail's is.
+        var places: [Int] = []
+        for letter in letters {
+            switch Self.mail(letter, keys) {
+            case .success(let mail):
+                places.append(results.count)
+                mails.append(mail)
+                results.append(.answered(""))
+            case .failure(let refusal): results.append(.answered(refusal.why))
+            }
+        }
+        for (place, result) in zip(places, mailer.send(mails)) {
+            switch result {
+            case .success: break
+            case .failure(let error as MailerDown): results[place] = .notMade(error.description)
+            case .failure(let error): results[place] = .noAnswer("\(error)")
+            }
+        }
+        return results
+    }
+
+    /// Why a mail never will be sent.
+    private struct Refusal: Error {
+        let why: String
+    }
+
+    /// A mail with its address still sealed.
+    private struct Letter {
+        let key: String
+        let kind: Notification.Kind
+        let order: String
+        let owner: String
+        let sealed: String
+
+        /// Nil where the effect is none that can be read.
+        init?(_ effect: Effect) {
+            guard let kind = MailCalls.kind(of: effect),
+                let json = try? JSONObject(try JSON(parsing: effect.data)),
+                let contact = try? json.string("contact"),
+                let space = contact.utf8.firstIndex(of: UInt8(ascii: " "))
+            else { return nil }
+            (key, self.kind, order) = (effect.key, kind, effect.stream.id)
+            owner = String(contact[..<space])
+            sealed = String(contact[contact.utf8.index(after: space)...])
+        }
+    }
+
+    private static func mail(_ letter: Letter?, _ keys: [String: SealingKey])
+        -> Result<Mail, Refusal>
+    {
+        guard let letter else { return .failure(Refusal(why: "the mail's data cannot be read")) }
+        guard let key = keys[letter.owner] else {
+            return .failure(Refusal(why: "the customer's personal data was erased"))
+        }
+        do throws(SealingError) {
+            let address = try SealedText.open(letter.sealed, key: key, place: letter.owner)
+            return .success(
+                Mail(
+                    key: letter.key, to: address, subject: letter.kind.subject(letter.order),
+                    body: letter.kind.body(letter.order)))
+        } catch {
+            return .failure(Refusal(why: "the address cannot be opened: \(error)"))
+        }
     }
 }
 

@@ -20,8 +20,8 @@ package final class NotificationsCore: ServiceCore {
         ])
     /// The facts that a mail tells of.
     private static let kinds: [String: Notification.Kind] = [
-        "order.confirmed": .confirmed, "order.completed": .completed,
-        "order.cancelled": .cancelled, "order.rejected": .rejected, "order.expired": .expired,
+        "order.confirmed": .confirmed, "order.cancelled": .cancelled, "order.rejected": .rejected,
+        "order.expired": .expired,
         "order.cancellation-refused": .cancellationRefused, "delivery.handed-over": .shipped,
         "delivery.delivered": .delivered, "delivery.lost": .lost,
     ]

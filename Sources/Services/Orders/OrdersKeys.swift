@@ -9,21 +9,21 @@ package final class OrdersKeys: Sendable {
     /// - Parameter path: the orders service's file.
     package init(path: String) { self.path = path }
 
-    /// The owner's key; nil where it was destroyed.
+    /// The owners' keys, as of one moment; those that were destroyed are not among them.
     ///
     /// - Throws: where the file cannot be read now.
-    package func key(of owner: String) throws(StoreError) -> SealingKey? {
-        let bytes = reader.withLock { reader in
+    package func keys(of owners: Set<String>) throws(StoreError) -> [String: SealingKey] {
+        let found = reader.withLock { reader in
             Result { () throws(StoreError) in
                 let open: LogReader
                 if let known = reader { open = known } else { open = try LogReader(path: path) }
                 // Kept only while it works: the next call opens the file anew.
                 reader = nil
-                let bytes = try open.queries.sealingKey(of: owner)
+                let bytes = try open.queries.sealingKeys(of: owners)
                 reader = open
                 return bytes
             }
         }
-        return try bytes.get().flatMap { SealingKey($0) }
+        return try found.get().compactMapValues { SealingKey($0) }
     }
 }

@@ -72,7 +72,9 @@ private struct NoCalls: EffectHandler {
 
 private struct SimulatedKeys: KeyRing {
     let path: String
-    func key(of owner: String) throws -> SealingKey? { try OrdersKeys(path: path).key(of: owner) }
+    func keys(of owners: Set<String>) throws -> [String: SealingKey] {
+        try OrdersKeys(path: path).keys(of: owners)
+    }
 }
 
 /// A folder that is gone when its owner is.

@@ -1,0 +1,74 @@
+import EventSourcing
+
+/// What waits for a writer, in two queues: what somebody waits for, and what other services and
+/// calls to the outside bring.
+///
+/// What somebody waits for goes first, and at once. The rest comes by the thousand under load, and
+/// each commit costs the same pages and the same sync for few events as for many: after a commit
+/// that was full of it the next of it comes a pause later, with more in it. Nothing rests while
+/// little happens.
+struct Inbox<Core: ServiceCore>: Sendable {
+    struct Pending: Sendable {
+        let input: EngineInput<Core>
+        let reply: ServiceRunner<Core>.Reply
+        let since = MonotonicTime.now()
+    }
+
+    private(set) var awaited: [Pending] = []
+    private var steady: [Pending] = []
+    /// Before it nothing of `steady` is taken, unless it has waited long enough.
+    private var restsUntil = MonotonicTime.now()
+    var isStopping = false
+    var isUp = false
+
+    var count: Int { awaited.count + steady.count }
+
+    mutating func add(_ pending: Pending) {
+        if pending.input.canRest { steady.append(pending) } else { awaited.append(pending) }
+    }
+
+    /// The next batch, of at most `limit` inputs; how long to wait for it where there is none yet.
+    mutating func next(limit: Int, at now: MonotonicTime) -> Monitor<Self>.Look<[Pending]> {
+        if count == 0 { return isStopping ? .done([]) : .wait(atMost: nil) }
+        let isResting = now < restsUntil && !isStopping
+        if awaited.isEmpty, isResting { return .wait(atMost: restsUntil - now) }
+        var batch = Self.take(limit, from: &awaited)
+        if !isResting { batch += Self.take(limit - batch.count, from: &steady) }
+        return .done(batch)
+    }
+
+    private static func take(_ limit: Int, from queue: inout [Pending]) -> [Pending] {
+        let count = min(queue.count, limit)
+        defer { queue.removeFirst(count) }
+        return Array(queue[..<count])
+    }
+
+    /// A batch with so much of what can rest in it was committed.
+    mutating func rest(for pause: Duration, at now: MonotonicTime) { restsUntil = now + pause }
+
+    /// Takes all out, in order.
+    mutating func empty() -> [Pending] {
+        defer { (awaited, steady) = ([], []) }
+        return awaited + steady
+    }
+}
+
+extension EngineInput {
+    /// How many messages and results of calls it brings.
+    var load: Int {
+        switch self {
+        case .bulletins(_, let received): received.count
+        case .page(_, let page): page.messages.count
+        case .effect: 1
+        case .command, .rewind, .published, .halt, .checkpoint, .retry: 0
+        }
+    }
+
+    /// Whether nobody stands before a counter for it.
+    fileprivate var canRest: Bool {
+        switch self {
+        case .bulletins, .page, .effect, .published: true
+        case .command, .rewind, .halt, .checkpoint, .retry: false
+        }
+    }
+}
