@@ -52,7 +52,7 @@ public final class Aggregates<D: Decider> {
         guard try transaction.version(of: stream) > .none else {
             return Entry(state: state, version: version)
         }
-        try transaction.settle()
+        try transaction.settle(stream)
         while true {
             let page = try transaction.events(of: stream, after: version, limit: 500)
             for record in page {

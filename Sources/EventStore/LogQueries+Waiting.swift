@@ -16,6 +16,23 @@ extension LogQueries {
         }
     }
 
+    /// The data of timers whose key and data begin so, earliest first.
+    package func timers(prefix: String, data: String) throws(StoreError) -> [String] {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                """
+                SELECT data FROM timers WHERE substr(key, 1, length(?1)) = ?1
+                AND substr(data, 1, length(?2)) = ?2 ORDER BY due, key
+                """)
+            defer { row.reset() }
+            try row.bind(1, prefix)
+            try row.bind(2, data)
+            var found: [String] = []
+            while try row.step() { found.append(row.text(0)) }
+            return found
+        }
+    }
+
     /// Timers whose key begins with `prefix`.
     package func countTimers(prefix: String) throws(StoreError) -> Int {
         try reading { (connection) throws(SQLiteError) in

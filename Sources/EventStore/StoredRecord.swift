@@ -1,32 +1,80 @@
 public import EventSourcing
 
 /// An event as its bytes lie in the log.
+///
+/// What never changes is one object, so that handing records on costs little.
 @usableFromInline package struct StoredRecord: Hashable, Sendable {
-    package let identity: EventIdentity
-    package let stream: StreamID
-    @usableFromInline package let version: Version
-    package let type: EventType
-    package let recordedAt: Timestamp
-    /// One JSON object.
-    package let data: [UInt8]
-    /// One JSON object; see `Metadata`.
-    package let metadata: [UInt8]
-    /// The hash over all of the above.
+    private final class Content: Sendable {
+        let identity: EventIdentity
+        let stream: StreamID
+        let version: Version
+        let type: EventType
+        let recordedAt: Timestamp
+        let data: [UInt8]
+        let metadata: [UInt8]
+        /// What `metadata` say, where the record was made from it.
+        let meaning: Metadata?
+
+        init(
+            identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
+            recordedAt: Timestamp, data: [UInt8], metadata: [UInt8], meaning: Metadata?
+        ) {
+            (self.identity, self.stream, self.version) = (identity, stream, version)
+            (self.type, self.recordedAt) = (type, recordedAt)
+            (self.data, self.metadata, self.meaning) = (data, metadata, meaning)
+        }
+    }
+
+    private let content: Content
+    /// The hash over all the rest.
     package internal(set) var leaf: Digest
 
     package init(
         identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
         recordedAt: Timestamp, data: [UInt8], metadata: [UInt8], leaf: Digest
     ) {
-        self.identity = identity
-        self.stream = stream
-        self.version = version
-        self.type = type
-        self.recordedAt = recordedAt
-        self.data = data
-        self.metadata = metadata
+        self.init(
+            identity: identity, stream: stream, version: version, type: type,
+            recordedAt: recordedAt, data: data, metadata: metadata, meaning: nil, leaf: leaf)
+    }
+
+    init(
+        identity: EventIdentity, stream: StreamID, version: Version, type: EventType,
+        recordedAt: Timestamp, data: [UInt8], metadata: [UInt8], meaning: Metadata?, leaf: Digest
+    ) {
+        content = Content(
+            identity: identity, stream: stream, version: version, type: type,
+            recordedAt: recordedAt, data: data, metadata: metadata, meaning: meaning)
         self.leaf = leaf
     }
+
+    package var identity: EventIdentity { content.identity }
+    package var stream: StreamID { content.stream }
+    @usableFromInline package var version: Version { content.version }
+    package var type: EventType { content.type }
+    package var recordedAt: Timestamp { content.recordedAt }
+    /// One JSON object.
+    package var data: [UInt8] { content.data }
+    /// One JSON object; see `Metadata`.
+    package var metadata: [UInt8] { content.metadata }
+
+    /// What the metadata say.
+    ///
+    /// - Throws: `StoreError.unreadableEvent`.
+    package func parsedMetadata() throws(StoreError) -> Metadata {
+        if let known = content.meaning { return known }
+        do throws(UnreadableEvent) {
+            return try parse(metadata) { (json) throws(JSONError) in try Metadata(json) }
+        } catch { throw .unreadableEvent(identity, error) }
+    }
+
+    @usableFromInline package static func == (a: Self, b: Self) -> Bool {
+        a.leaf == b.leaf && a.identity == b.identity && a.stream == b.stream
+            && a.version == b.version && a.type == b.type && a.recordedAt == b.recordedAt
+            && a.data == b.data && a.metadata == b.metadata
+    }
+
+    @usableFromInline package func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 
     package var position: Position { identity.position }
 

@@ -155,6 +155,7 @@ public final class Transaction {
                     identity: EventIdentity(log: log.name, epoch: log.epoch, position: log.head),
                     stream: stream, version: entry.version, type: event.type,
                     recordedAt: recordedAt, data: event.data, metadata: event.metadata,
+                    meaning: event.metadata == encoded ? metadata : nil,
                     leaf: MerkleTree.emptyRoot))
             streamKeys.append(entry.key)
         }
@@ -162,9 +163,13 @@ public final class Transaction {
         if log.pending.updateValue(entry, forKey: name) == nil { log.touched.append(name) }
     }
 
-    /// Writes what was appended and is not written yet, so that it can be read; the commit does so
-    /// at its end.
-    @usableFromInline package func settle() throws(StoreError) {
+    /// Writes what was appended where that stream is among it, so that it can be read.
+    @usableFromInline package func settle(_ stream: StreamID) throws(StoreError) {
+        if log.pending[ExactText(stream.description)] != nil { try settle() }
+    }
+
+    /// Writes what was appended and is not written yet; the commit does so at its end.
+    func settle() throws(StoreError) {
         guard writtenCount < records.count else { return }
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
         defer { kassa_stage_leave(stage) }

@@ -1,5 +1,6 @@
-/// A message as a broker carries it. Its meaning is the publisher's affair.
-package struct BrokerMessage: Hashable, Sendable {
+/// A message as a broker carries it. Its meaning is the publisher's affair. An object, as many hold
+/// it at once.
+package final class BrokerMessage: Hashable, Sendable {
     /// Tokens joined by dots, `kassa.orders.facts.order.placed`; at most 255 bytes.
     package let subject: String
     /// Names a message for ever; a broker may use it to tell a repeated publish.
@@ -10,15 +11,9 @@ package struct BrokerMessage: Hashable, Sendable {
     package let payload: [UInt8]
     /// What the message says, where the publisher was this process: whoever gets it from memory
     /// need not read it again.
-    let meaning: Meaning?
+    let meaning: Bulletin?
 
-    /// One object for all that hold the message.
-    final class Meaning: Sendable {
-        let bulletin: Bulletin
-        init(_ bulletin: Bulletin) { self.bulletin = bulletin }
-    }
-
-    package init(subject: String, id: String, headers: [UInt8], payload: [UInt8]) {
+    package convenience init(subject: String, id: String, headers: [UInt8], payload: [UInt8]) {
         self.init(subject: subject, id: id, headers: headers, payload: payload, meaning: nil)
     }
 
@@ -29,7 +24,7 @@ package struct BrokerMessage: Hashable, Sendable {
         self.id = id
         self.headers = headers
         self.payload = payload
-        self.meaning = meaning.map(Meaning.init)
+        self.meaning = meaning
     }
 
     /// The message as it comes over a wire or from a file.
@@ -37,7 +32,7 @@ package struct BrokerMessage: Hashable, Sendable {
         BrokerMessage(subject: subject, id: id, headers: headers, payload: payload)
     }
 
-    package static func == (a: Self, b: Self) -> Bool {
+    package static func == (a: BrokerMessage, b: BrokerMessage) -> Bool {
         a.id == b.id && a.subject == b.subject && a.headers == b.headers && a.payload == b.payload
     }
 

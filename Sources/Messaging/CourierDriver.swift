@@ -21,17 +21,21 @@ package struct CourierDriver {
         case paused(String)
     }
 
-    /// The most messages fetched and applied at once.
+    /// The most messages that are fetched and applied at once, unless told otherwise.
     package static let batch = 512
 
     package private(set) var courier: Courier
     private let broker: any Broker
     private let feed: any Feed
+    private let batch: Int
     /// How long a rejected message stays away.
     private static let rejectionPause = Duration.milliseconds(50)
 
-    package init(courier: Courier, broker: any Broker, feed: any Feed) {
+    package init(
+        courier: Courier, broker: any Broker, feed: any Feed, batch: Int = CourierDriver.batch
+    ) {
         self.courier = courier
+        self.batch = batch
         self.broker = broker
         self.feed = feed
     }
@@ -43,7 +47,7 @@ package struct CourierDriver {
             case .readFeed: return try readFeed(sink)
             case .fetch:
                 let deliveries = try broker.fetch(
-                    courier.subscription, limit: Self.batch, wait: wait)
+                    courier.subscription, limit: batch, wait: wait)
                 courier.didFetch(deliveries)
                 return deliveries.isEmpty ? .idle : .busy
             case .offer(let deliveries):

@@ -27,6 +27,25 @@ extension Engine {
         }
     }
 
+    /// Lets go on what waited until others have read this log.
+    func carryOn(in transaction: Transaction) throws(StoreError) {
+        let own = Core.log.value + "/"
+        for source in Core.sources {
+            let read = checkpoint(of: source).read.filter { $0.key.hasPrefix(own) }.values.min()
+            if let read { core.hasRead(source.log, through: read) }
+        }
+        for _ in 0..<Self.timerLimit {
+            var isDone = false
+            let failure = try isolated { () throws(StoreError) in
+                isDone = try !attempt(in: transaction) { () throws(StoreError) in
+                    try core.carryOn(in: transaction)
+                }
+            }
+            if let failure { notice("\(Core.log): \(failure)") }
+            if isDone { return }
+        }
+    }
+
     /// Whether the source was up, with the request read, for all of the time it was given.
     private func isOverdue(_ timer: Timer, at checkpoint: Checkpoint) -> Bool {
         let start = Timestamp(microseconds: timer.due.microseconds - timer.within.microseconds)

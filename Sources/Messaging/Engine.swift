@@ -157,6 +157,7 @@ package final class Engine<Core: ServiceCore> {
                 outputs.reserveCapacity(inputs.count)
                 for input in inputs { outputs.append(try take(input, in: transaction)) }
                 try fireTimers(in: transaction)
+                try carryOn(in: transaction)
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
                 return (outputs, transaction)
             }

@@ -75,12 +75,6 @@ extension StoredRecord {
         message(form, previous: previous, try parsedMetadata())
     }
 
-    func parsedMetadata() throws(StoreError) -> Metadata {
-        do throws(JSONError) {
-            return try Metadata(try JSON(parsing: metadata))
-        } catch { throw .unreadableEvent(identity, .malformed(type, error)) }
-    }
-
     func message(_ form: Published, previous: Position, _ metadata: Metadata) -> Message {
         Message(
             identity: identity, channel: form.channel, previous: previous, stream: stream,

@@ -29,7 +29,7 @@ extension Bulletin {
         let stage = kassa_stage_enter(KASSA_STAGE_CONSUME)
         defer { kassa_stage_leave(stage) }
         if let meaning = carried.meaning {
-            self = meaning.bulletin
+            self = meaning
             return
         }
         self = try HeaderBlock.read(carried.headers) { (headers) throws(MalformedMessage) in
@@ -111,7 +111,9 @@ extension Message {
     }
 
     /// Asks for the headers in the order they are written, which is quickest.
-    fileprivate init(_ headers: inout HeaderBlock, payload: [UInt8]) throws(MalformedMessage) {
+    fileprivate convenience init(_ headers: inout HeaderBlock, payload: [UInt8])
+        throws(MalformedMessage)
+    {
         let identity = try headers.required("ce-id", "event identity") { EventIdentity(utf8: $0) }
         let name = try headers.required("ce-type")
         guard let stream = StreamID(try headers.required("ce-subject")) else {

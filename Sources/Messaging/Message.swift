@@ -21,8 +21,8 @@ package struct Source: Hashable, Sendable, Comparable, CustomStringConvertible {
     package static func < (a: Source, b: Source) -> Bool { a.description < b.description }
 }
 
-/// A published event, in its public form.
-package struct Message: Hashable, Sendable {
+/// A published event, in its public form. An object, as many hold it at once.
+package final class Message: Hashable, Sendable {
     package let identity: EventIdentity
     package let channel: String
     /// The position of the message before it in its channel: whoever has not read so far has a gap.
@@ -53,6 +53,16 @@ package struct Message: Hashable, Sendable {
         self.data = data
         self.leaf = leaf
     }
+
+    package static func == (a: Message, b: Message) -> Bool {
+        a === b
+            || a.identity == b.identity && a.channel == b.channel && a.previous == b.previous
+                && a.stream == b.stream && a.version == b.version && a.type == b.type
+                && a.recordedAt == b.recordedAt && a.metadata == b.metadata && a.data == b.data
+                && a.leaf == b.leaf
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 
     package var source: Source { Source(identity.log, channel) }
     /// When it happened for the business.

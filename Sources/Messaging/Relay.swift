@@ -127,19 +127,10 @@ package final class Relay {
         var bulletins: [BrokerMessage] = []
         var newest = last
         bulletins.reserveCapacity(records.count)
-        // What was recorded together mostly has the same metadata.
-        var known: (bytes: [UInt8], metadata: Metadata)?
         for record in records {
             for form in publication.forms(of: record) {
-                let metadata: Metadata
-                if let known, known.bytes == record.metadata {
-                    metadata = known.metadata
-                } else {
-                    metadata = try record.parsedMetadata()
-                    known = (record.metadata, metadata)
-                }
-                let message = record.message(
-                    form, previous: newest[form.channel] ?? resumedAt(form.channel), metadata)
+                let message = try record.message(
+                    form, previous: newest[form.channel] ?? resumedAt(form.channel))
                 bulletins.append(Bulletin.event(message).published)
                 newest[form.channel] = record.position
             }

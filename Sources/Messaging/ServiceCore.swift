@@ -60,6 +60,14 @@ package protocol ServiceCore: AnyObject, SendableMetatype {
     /// Renders the answer to a command that was accepted before.
     func render(_ entry: LedgerEntry, in transaction: Transaction) throws(StoreError) -> Answer
 
+    /// Another service says how far it has read what this log publishes to it.
+    func hasRead(_ participant: LogName, through position: Position)
+    /// Does a piece of work that waited until others have read so far; called until there is none,
+    /// or enough for one commit.
+    ///
+    /// - Returns: whether there was any.
+    func carryOn(in transaction: Transaction) throws(StoreError) -> Bool
+
     /// Applies a message of another service. Messages of types it does not know are passed over.
     func react(to message: Message, in transaction: Transaction) throws(ReactionError)
 
@@ -116,6 +124,11 @@ extension ReactionError {
             self = .poison("\(error)")
         }
     }
+}
+
+extension ServiceCore {
+    package func hasRead(_ participant: LogName, through position: Position) {}
+    package func carryOn(in transaction: Transaction) -> Bool { false }
 }
 
 extension ServiceCore where Command == NoCommand, Answer == NoAnswer {

@@ -68,7 +68,7 @@ final class SharedWork: Sendable {
     ) throws {
         let work = SharedWork()
         let workers = (0..<threads).map { number in
-            Worker("import-\(number)") {
+            Worker("import-\(number)", .awaited) {
                 do {
                     while !work.hasFailed, try step(work) {}
                 } catch {

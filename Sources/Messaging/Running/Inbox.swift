@@ -33,7 +33,9 @@ struct Inbox<Core: ServiceCore>: Sendable {
         let isResting = now < restsUntil && !isStopping
         if awaited.isEmpty, isResting { return .wait(atMost: restsUntil - now) }
         var batch = Self.take(limit, from: &awaited)
-        if !isResting { batch += Self.take(limit - batch.count, from: &steady) }
+        // Whoever waits has to wait for one lot of the rest in the same commit, and no more.
+        let room = batch.isEmpty ? limit : 1
+        if !isResting { batch += Self.take(room, from: &steady) }
         return .done(batch)
     }
 

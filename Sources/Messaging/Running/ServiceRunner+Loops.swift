@@ -122,7 +122,8 @@ extension ServiceRunner {
         _ = kassa_stage_enter(KASSA_STAGE_CONSUME)
         guard let feed = feeds[source.log] else { return notice("\(source) has no feed") }
         var driver = CourierDriver(
-            courier: Courier(source: source, consumer: Core.log.value), broker: broker, feed: feed)
+            courier: Courier(source: source, consumer: Core.log.value), broker: broker, feed: feed,
+            batch: settings.fetchLimit)
         let sink = RunnerSink(runner: self)
         var pauses = 0
         while !isStopping {

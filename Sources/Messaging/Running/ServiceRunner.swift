@@ -13,6 +13,8 @@ package struct ServiceSettings: Sendable {
     package var patience = Duration.milliseconds(500)
     /// The most inputs in one commit.
     package var batchLimit = 256
+    /// The most messages of a source in one commit; few where people wait behind them.
+    package var fetchLimit = CourierDriver.batch
     /// How many calls to the outside run at once.
     package var effectThreads = 4
     /// How often timers are looked at while nothing else happens.
@@ -21,6 +23,9 @@ package struct ServiceSettings: Sendable {
     /// as long.
     package var pause = Duration.milliseconds(5)
     package var busyLoad = 100
+
+    /// Whether people wait for the writer's answers.
+    package var urgency = Worker.Urgency.background
 
     package init(path: String, durability: EventLog.Durability = .full) {
         self.path = path
@@ -80,7 +85,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         inbox.withLock { $0.isUp = true }
         let box = EngineBox(engine)
         var started = [
-            Worker("\(Core.log)-writer") { [self] in write(box) },
+            Worker("\(Core.log)-writer", settings.urgency) { [self] in write(box) },
             Worker("\(Core.log)-relay") { [self] in relay() },
         ]
         for source in Core.sources {

@@ -7,9 +7,18 @@ package final class Worker: Sendable {
     /// Nil once it was waited for.
     private let thread: Mutex<pthread_t?>
 
+    /// Whether somebody waits for what a thread does.
+    package enum Urgency: Sendable {
+        case awaited
+        /// It steps back behind what is awaited, where processors are short.
+        case background
+    }
+
     /// - Parameter name: shown by `top -H` and in crash reports; at most 15 bytes.
-    package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        let work = Unmanaged.passRetained(Work(name: name, body: body))
+    package init(
+        _ name: String, _ urgency: Urgency = .background, _ body: @escaping @Sendable () -> Void
+    ) {
+        let work = Unmanaged.passRetained(Work(name: name, urgency: urgency, body: body))
         var thread = pthread_t()
         let code = pthread_create(&thread, nil, { Work.run($0) }, work.toOpaque())
         self.thread = Mutex(thread)
@@ -32,10 +41,12 @@ package final class Worker: Sendable {
 
     private final class Work {
         let name: String
+        let urgency: Urgency
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, urgency: Urgency, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.urgency = urgency
             self.body = body
         }
 
@@ -43,6 +54,7 @@ package final class Worker: Sendable {
             guard let pointer else { return nil }
             let work = Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
             kassa_name_thread(String(work.name.prefix(15)))
+            if case .background = work.urgency { kassa_step_back(10) }
             work.body()
             return nil
         }

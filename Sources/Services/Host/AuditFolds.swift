@@ -111,6 +111,8 @@ struct OrdersAudit: AuditFold {
         for (id, checkout) in waiting.sorted(by: { $0.key < $1.key }) {
             compare(checkout, id, order: "open")
         }
+        // Placed, and its checkout has not begun.
+        for (id, shown) in ends where shown == "open" { open.insert("checkout-\(id)") }
         findings.add(self.findings)
         findings.compare("timers of open checkouts", try queries.keys(of: .timers), open)
     }

@@ -75,7 +75,7 @@ final class AuditJob: @unchecked Sendable {
     static func run(_ jobs: [AuditJob], board: AuditBoard, progress: (Int) -> Void) {
         let sorted = jobs.sorted { $0.log.size > $1.log.size }
         let workers = (0..<min(threads, jobs.count)).map { number in
-            Worker("audit-\(number)") {
+            Worker("audit-\(number)", .awaited) {
                 while let job = take(sorted, board) {
                     job.run()
                     board.state.withLock { $0.done += 1 }

@@ -44,7 +44,7 @@ final class DiskWatch: Sendable {
         look(isFirst: true)
         sayIfSmall()
         guard reserve > 0 else { return }
-        worker.withLock { $0 = Worker("disk-watch") { [weak self] in self?.run() } }
+        worker.withLock { $0 = Worker("disk-watch", .awaited) { [weak self] in self?.run() } }
     }
 
     var reading: Reading { state.withLock { $0.reading } }

@@ -33,7 +33,7 @@ package struct LoadRules: Sendable {
 
     /// So many events are no backlog, however slowly they are read.
     package static let least: Int64 = 4000
-    private static let (stopAt, goAt, awayAt) = (2.0, 1.0, 10.0)
+    private static let (stopAt, goAt, awayAt) = (60.0, 50.0, 300.0)
     /// Whoever has not moved for so long stands still.
     private static let patience = Duration.seconds(1)
     /// How much of a reader's rate is what was seen last.

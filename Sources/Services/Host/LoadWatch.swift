@@ -20,7 +20,7 @@ final class LoadWatch: Sendable {
         _ runtime: any Runtime, _ readers: @escaping @Sendable () -> [LoadRules.Reader]
     ) {
         worker.withLock {
-            $0 = Worker("load-watch") { [self] in run { (readers(), runtime.now()) } }
+            $0 = Worker("load-watch", .awaited) { [self] in run { (readers(), runtime.now()) } }
         }
     }
 

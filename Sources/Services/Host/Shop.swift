@@ -96,7 +96,10 @@ package final class Shop: Sendable {
         let broker = try Self.openBroker(data, runtime, notice)
         let wiring = Wiring(data: data)
         func settingsOf(_ log: LogName) -> ServiceSettings {
-            ServiceSettings(path: DataFolder.log(log.value, in: data))
+            var settings = ServiceSettings(path: DataFolder.log(log.value, in: data))
+            // Who places an order waits for it to be written; all else follows in its own time.
+            if log == OrdersCore.log { (settings.urgency, settings.fetchLimit) = (.awaited, 128) }
+            return settings
         }
         orders = ServiceRunner(
             settings: settingsOf(OrdersCore.log),

@@ -18,7 +18,7 @@ final class Sidework: Sendable {
     init(_ name: String) {
         let state = Monitor(State())
         self.state = state
-        worker = Mutex(Worker(name) { Self.run(state) })
+        worker = Mutex(Worker(name, .awaited) { Self.run(state) })
     }
 
     /// Its thread holds the state alone, and ends by itself.

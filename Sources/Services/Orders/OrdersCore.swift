@@ -17,22 +17,37 @@ package final class OrdersCore: ServiceCore {
     private let references = Aggregates<Reference>(category: "reference", capacity: 2_000)
     private let customers = Aggregates<Customer>(category: "customer", capacity: 2_000)
     private let runtime: any Runtime
-    /// The most checkouts that may be open; above it placing is refused for now.
+    /// The most orders that may be on their way; above it placing is refused for now.
     private let openLimit: Int
     /// How long a customer has to pay; nil for the usual time.
-    private let payWithin: Duration?
+    let payWithin: Duration?
     private(set) var openCount = 0
-    private var openChange = 0
+    var openChange = 0
+    var starts: StartQueue
+    /// How many were added to `starts` since the last `keep`.
+    var addedStarts = 0
 
-    package init(runtime: any Runtime, openLimit: Int = 200_000, payWithin: Duration? = nil) {
+    /// - Parameter startLimit: the most requests that a participant may have before it while more
+    ///   checkouts are begun.
+    package init(
+        runtime: any Runtime, openLimit: Int = 200_000, startLimit: Int = 2_000,
+        payWithin: Duration? = nil
+    ) {
         self.runtime = runtime
         self.payWithin = payWithin
         self.openLimit = openLimit
+        starts = StartQueue(limit: startLimit)
     }
 
-    /// Each open checkout has one timer, so that they need not be counted in the log.
+    static let timerPrefix = "checkout-"
+
+    /// The one timer of an order that is on its way.
+    static func timer(_ order: OrderID) -> String { "\(timerPrefix)\(order)" }
+
+    /// Each order on its way has one timer, so that they need not be counted in the log.
     package func open(_ log: EventLog) throws(StoreError) {
-        openCount = try log.countTimers(prefix: "checkout-")
+        openCount = try log.countTimers(prefix: Self.timerPrefix)
+        try readWaiting(log)
     }
 
     package func keep() {
@@ -42,6 +57,7 @@ package final class OrdersCore: ServiceCore {
         customers.keep()
         openCount += openChange
         openChange = 0
+        addedStarts = 0
     }
 
     package func rollback() {
@@ -50,6 +66,8 @@ package final class OrdersCore: ServiceCore {
         references.rollback()
         customers.rollback()
         openChange = 0
+        starts.removeLast(addedStarts)
+        addedStarts = 0
     }
 
     package func snapshot(in transaction: Transaction) {}
@@ -97,9 +115,8 @@ package final class OrdersCore: ServiceCore {
         case .success: break
         }
         let position = transaction.head
-        let context = Checkout.Context(order: order, draft: sealed, payWithin: payWithin)
         let version = try orders.load(order.value, in: transaction).version
-        try advance(order, .start(context), in: transaction)
+        try begin(order, sealed, in: transaction)
         return .accepted(order, version, position)
     }
 
@@ -133,6 +150,8 @@ package final class OrdersCore: ServiceCore {
     {
         let entry = try orders.load(order.value, in: transaction)
         guard entry.state.phase != .absent else { return .refused(.unknownOrder) }
+        // One that still waits begins, and turns back at once.
+        try startWaiting(order, in: transaction)
         let checkout = try checkouts.load(order.value, in: transaction).state
         let abort = CheckoutProgress.Command.abort(reason: reason)
         do throws(CheckoutProgress.Rejection) {
@@ -186,7 +205,7 @@ package final class OrdersCore: ServiceCore {
         _ event: CheckoutProgress.Event, at position: Position, of order: OrderID,
         in transaction: Transaction
     ) throws(StoreError) {
-        let timer = "checkout-\(order)"
+        let timer = Self.timer(order)
         switch event {
         case .started: openChange += 1
         case .requested(let step, let request):
@@ -197,6 +216,7 @@ package final class OrdersCore: ServiceCore {
                 let outcome = try carryOut(request, for: order, in: transaction)
                 return try advance(order, .outcome(step, outcome), in: transaction)
             }
+            starts.ask(participant, at: position)
             try transaction.set(
                 Timer(
                     key: timer, due: transaction.now + deadline, source: participant.value,
@@ -260,9 +280,10 @@ package final class OrdersCore: ServiceCore {
     }
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
-        guard let data = TimerData(timer.data), let order = OrderID(data.step.saga) else { return }
+        guard let data = TimerData(timer.data), let order = data.order else { return }
         transaction.metadata = Metadata(correlation: order.value, actor: "timer")
         switch data {
+        case .start: try startWaiting(order, in: transaction)
         case .deadline(let step): try advance(order, .deadline(step), in: transaction)
         case .retry(let step): try advance(order, .retry(step), in: transaction)
         }
@@ -273,39 +294,5 @@ package final class OrdersCore: ServiceCore {
     {
         // The orders service calls nobody; an effect in its file is none of this build's.
         try transaction.finish(effect)
-    }
-}
-
-/// What a checkout's timer says when it fires.
-private enum TimerData {
-    case deadline(StepReference)
-    case retry(StepReference)
-
-    var step: StepReference {
-        switch self {
-        case .deadline(let step), .retry(let step): step
-        }
-    }
-
-    var text: String {
-        var json = JSONWriter()
-        json.object { json in
-            switch self {
-            case .deadline(let step): json.member("deadline") { step.encode(to: &$0) }
-            case .retry(let step): json.member("retry") { step.encode(to: &$0) }
-            }
-        }
-        return json.text
-    }
-
-    init?(_ text: String) {
-        guard let json = try? JSONObject(try JSON(parsing: text)) else { return nil }
-        if let step = try? StepReference(try json.object("deadline")) {
-            self = .deadline(step)
-        } else if let step = try? StepReference(try json.object("retry")) {
-            self = .retry(step)
-        } else {
-            return nil
-        }
     }
 }

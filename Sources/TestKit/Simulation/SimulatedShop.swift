@@ -30,7 +30,11 @@ package final class SimulatedShop {
         let ordersPath = "\(folder)/orders.db"
         orders = SimulatedService(
             path: ordersPath, broker: broker, handler: NoCalls(), runtime: runtime,
-            makeCore: { OrdersCore(runtime: runtime, payWithin: .seconds(20)) })
+            // Few enough that orders of most seeds wait for their checkout to begin.
+            makeCore: {
+                OrdersCore(
+                    runtime: runtime, startLimit: 1 + Int(seed % 5), payWithin: .seconds(20))
+            })
         payments = SimulatedService(
             path: "\(folder)/payments.db", broker: broker,
             handler: PaymentCalls(provider: outside), runtime: runtime,

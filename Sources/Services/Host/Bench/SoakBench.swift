@@ -122,7 +122,7 @@ package enum SoakBench {
         _ requests: [[UInt8]]
     ) -> Worker {
         nonisolated(unsafe) let driver = driver
-        return Worker("clients") {
+        return Worker("clients", .awaited) {
             do throws(HTTPClientError) {
                 try driver.run(
                     .open(perSecond: rate), .time(.seconds(settings.seconds)), requests: requests
