@@ -10,7 +10,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
     // The targets are one program: what one calls in another is optimized as if it stood beside.
-    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+    .unsafeFlags(["-cross-module-optimization", "-static-stdlib"], .when(configuration: .release)),
 ]
 
 func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
@@ -70,7 +70,9 @@ let package = Package(
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
                 "EventSourcing",
             ],
-            swiftSettings: settings),
+            swiftSettings: settings,
+            // The runtime is part of the program: it starts anywhere, and calls into it are direct.
+            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
         target(
             "TestKit",
             uses: [

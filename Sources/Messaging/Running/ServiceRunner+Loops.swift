@@ -60,7 +60,8 @@ extension ServiceRunner {
     private func handOut(_ engine: Engine<Core>) {
         let stage = kassa_stage_enter(KASSA_STAGE_CALLS)
         defer { kassa_stage_leave(stage) }
-        let free = calls.withLock { settings.effectThreads * 16 - $0.waiting.count }
+        let most = settings.effectThreads * max(16, 4 * handler.most)
+        let free = calls.withLock { most - $0.waiting.count }
         let effects = engine.effectsToRun(at: runtime.now(), limit: free)
         guard !effects.isEmpty else { return }
         calls.withLock { $0.waiting += effects }
