@@ -10,13 +10,19 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
     // The targets are one program: what one calls in another is optimized as if it stood beside.
-    .unsafeFlags(["-cross-module-optimization", "-static-stdlib"], .when(configuration: .release)),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+/// The runtime is part of the program: it starts anywhere, and calls into the runtime are direct.
+/// Testing comes as a dynamic library alone.
+let ownRuntime: [SwiftSetting] = [
+    .unsafeFlags(["-static-stdlib"], .when(configuration: .release))
 ]
 
 func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
     .target(
         name: name, dependencies: uses.map { .byName(name: $0) }, path: path,
-        swiftSettings: settings)
+        swiftSettings: settings + ownRuntime)
 }
 
 /// A service: one target each, and none imports another.
@@ -70,8 +76,7 @@ let package = Package(
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
                 "EventSourcing",
             ],
-            swiftSettings: settings,
-            // The runtime is part of the program: it starts anywhere, and calls into it are direct.
+            swiftSettings: settings + ownRuntime,
             linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
         target(
             "TestKit",

@@ -1,4 +1,7 @@
-/// CRC-32C (Castagnoli), eight bytes at a time.
+import CPlatform
+
+/// CRC-32C (Castagnoli), by the processor's instruction where it has one, else eight bytes at a
+/// time.
 ///
 /// Reflected polynomial `0x82F63B78`, start value and final xor all ones; the checksum of the ASCII
 /// digits "123456789" is `0xE3069283`. Source: RFC 3720, appendix B.4; Kounavis and Berry,
@@ -20,7 +23,14 @@ enum CRC32C {
         return tables
     }()
 
+    private static let isAccelerated = kassa_crc32c_has()
+
     static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        isAccelerated ? kassa_crc32c(bytes.baseAddress, bytes.count) : portableChecksum(bytes)
+    }
+
+    /// As any processor can.
+    static func portableChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         tables.withUnsafeBufferPointer { table in
             var crc = UInt32.max
             var at = 0

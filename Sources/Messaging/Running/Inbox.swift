@@ -40,9 +40,12 @@ struct Inbox<Core: ServiceCore>: Sendable {
     }
 
     private static func take(_ limit: Int, from queue: inout [Pending]) -> [Pending] {
-        let count = min(queue.count, limit)
-        defer { queue.removeFirst(count) }
-        return Array(queue[..<count])
+        if queue.count <= limit {
+            defer { queue = [] }
+            return queue
+        }
+        defer { queue.removeFirst(limit) }
+        return Array(queue[..<limit])
     }
 
     /// A batch with so much of what can rest in it was committed.

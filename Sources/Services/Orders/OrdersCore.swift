@@ -24,6 +24,7 @@ package final class OrdersCore: ServiceCore {
     private(set) var openCount = 0
     var openChange = 0
     var starts: StartQueue
+    var deadlines = Deadlines()
     /// How many were added to `starts` since the last `keep`.
     var addedStarts = 0
 
@@ -58,6 +59,7 @@ package final class OrdersCore: ServiceCore {
         openCount += openChange
         openChange = 0
         addedStarts = 0
+        deadlines.keep()
     }
 
     package func rollback() {
@@ -68,6 +70,7 @@ package final class OrdersCore: ServiceCore {
         openChange = 0
         starts.removeLast(addedStarts)
         addedStarts = 0
+        deadlines.rollback()
     }
 
     package func snapshot(in transaction: Transaction) {}
@@ -217,21 +220,24 @@ package final class OrdersCore: ServiceCore {
                 return try advance(order, .outcome(step, outcome), in: transaction)
             }
             starts.ask(participant, at: position)
-            try transaction.set(
-                Timer(
-                    key: timer, due: transaction.now + deadline, source: participant.value,
-                    request: position, within: deadline, data: TimerData.deadline(step).text))
+            try watch(
+                Deadline(
+                    order: order, step: step, participant: participant, request: position,
+                    since: transaction.now, within: deadline), in: transaction)
         case .turned: break
         case .resumed:
             _ = try orders.decide(.refuseCancellation, for: order.value, in: transaction)
         case .postponed(let step, _, let pause):
+            deadlines.forget(order)
             try transaction.set(
                 Timer(key: timer, due: transaction.now + pause, data: TimerData.retry(step).text))
         case .completed:
             openChange -= 1
+            deadlines.forget(order)
             try transaction.removeTimer(timer)
         case .compensated(let reason):
             openChange -= 1
+            deadlines.forget(order)
             try transaction.removeTimer(timer)
             try close(order, reason, in: transaction)
         }
@@ -284,7 +290,11 @@ package final class OrdersCore: ServiceCore {
         transaction.metadata = Metadata(correlation: order.value, actor: "timer")
         switch data {
         case .start: try startWaiting(order, in: transaction)
-        case .deadline(let step): try advance(order, .deadline(step), in: transaction)
+        case .deadline(let step):
+            guard try checkouts.load(order.value, in: transaction).state.pending != step else {
+                return try advance(order, .deadline(step), in: transaction)
+            }
+            try watchCurrent(order, in: transaction)
         case .retry(let step): try advance(order, .retry(step), in: transaction)
         }
     }
