@@ -169,7 +169,7 @@ public final class Transaction {
     }
 
     /// Writes what was appended and is not written yet; the commit does so at its end.
-    func settle() throws(StoreError) {
+    package func settle() throws(StoreError) {
         guard writtenCount < records.count else { return }
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
         defer { kassa_stage_leave(stage) }
