@@ -13,16 +13,10 @@ let settings: [SwiftSetting] = [
     .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
-/// The runtime is part of the program: it starts anywhere, and calls into the runtime are direct.
-/// Testing comes as a dynamic library alone.
-let ownRuntime: [SwiftSetting] = [
-    .unsafeFlags(["-static-stdlib"], .when(configuration: .release))
-]
-
 func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
     .target(
         name: name, dependencies: uses.map { .byName(name: $0) }, path: path,
-        swiftSettings: settings + ownRuntime)
+        swiftSettings: settings)
 }
 
 /// A service: one target each, and none imports another.
@@ -76,8 +70,7 @@ let package = Package(
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
                 "EventSourcing",
             ],
-            swiftSettings: settings + ownRuntime,
-            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
+            swiftSettings: settings),
         target(
             "TestKit",
             uses: [

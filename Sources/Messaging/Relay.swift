@@ -123,7 +123,7 @@ package final class Relay {
     private func publish(_ status: LogStatus, after sequence: UInt64, at now: Timestamp) throws
         -> Progress
     {
-        let records = try next()
+        let records = try next(through: status.head)
         var bulletins: [BrokerMessage] = []
         var newest = last
         bulletins.reserveCapacity(records.count)
@@ -164,9 +164,12 @@ package final class Relay {
     /// behind asks the feed.
     private func resumedAt(_ channel: String) -> Position { last[channel] ?? position }
 
-    private func next() throws(StoreError) -> [StoredRecord] {
-        if let tail = board.tail(after: position, limit: Self.batch) { return tail }
-        return try open().log(after: position, limit: Self.batch)
+    /// No more than the status tells of: only so it can be said that all of it is published.
+    private func next(through head: Position) throws(StoreError) -> [StoredRecord] {
+        let limit = Int(clamping: min(Int64(Self.batch), head.value - position.value))
+        guard limit > 0 else { return [] }
+        if let tail = board.tail(after: position, limit: limit) { return tail }
+        return try open().log(after: position, limit: limit)
     }
 
     private func watermark(_ channel: String, _ status: LogStatus, _ newest: Position?) -> Bulletin

@@ -272,6 +272,10 @@ package final class OrdersCore: ServiceCore {
     }
 
     package func react(to message: Message, in transaction: Transaction) throws(ReactionError) {
+        // What answers a request shows that all before it were read.
+        if let cause = message.metadata.cause, cause.log == Self.log {
+            starts.hasRead(message.identity.log, through: cause.position)
+        }
         let reply: StepReply?
         do {
             reply = try StepReply.read(message.type, try JSON(parsing: message.data))
