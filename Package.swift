@@ -106,7 +106,9 @@ let package = Package(
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
                 "Domain",
             ]),
-        tests("ScenarioTests", uses: ["shopctl", "Host", "HTTP", "EventSourcing"]),
+        tests(
+            "ScenarioTests",
+            uses: ["shopctl", "Host", "HTTP", "EventStore", "EventSourcing"]),
         tests(
             "MessagingTests",
             uses: [

@@ -1,4 +1,5 @@
 #pragma once
+#include <fcntl.h>
 #include <sqlite3.h>
 
 // Swift cannot call C functions with variable arguments.
@@ -11,4 +12,10 @@ static inline int kassa_sqlite3_no_checkpoint_on_close(sqlite3 *database) {
 // count. Must come before the first connection; later it has no effect.
 static inline void kassa_sqlite3_count_no_memory(void) {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+// Opens a file for reading past the system's memory of it; below 0 where the file system cannot.
+// The flag has no name but for GNU's own sources.
+static inline int kassa_open_direct(const char *path) {
+    return open(path, O_RDONLY | O_CLOEXEC | __O_DIRECT);
 }

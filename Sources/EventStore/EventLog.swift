@@ -37,6 +37,8 @@ package final class EventLog {
     var journal: [(name: ExactText, before: StreamEntry?)] = []
     var timersAhead = TimersAhead()
     private(set) var isClosed = false
+    /// Whether `close` has marked the file.
+    package private(set) var isClean = false
     /// Changes when another connection commits; see
     /// https://sqlite.org/pragma.html#pragma_data_version.
     private var dataVersion: Int64?
@@ -76,6 +78,7 @@ package final class EventLog {
         do throws(SQLiteError) {
             connection = try Connection(
                 path: path, mode: .writer, durability: durability == .full ? .full : .none)
+            try connection.rescue()
         } catch {
             if error.isCorrupt {
                 throw .unusable(path: path, why: "\(error.message); restore a backup")
@@ -108,6 +111,7 @@ package final class EventLog {
         headLeaf = newest?.leaf ?? MerkleFrontier().root
         try reading { (connection) throws(SQLiteError) in
             try connection.execute("UPDATE log SET clean = 0")
+            try connection.confirm()
         }
     }
 
@@ -222,6 +226,7 @@ package final class EventLog {
         do throws(SQLiteError) {
             try connection.statement("COMMIT").run()
             isCommitted = true
+            try connection.confirm()
             if let fault = commitFault?(.after) { throw fault }
         } catch {
             let isFull = error.isFull && !isCommitted
@@ -307,12 +312,21 @@ package final class EventLog {
     /// does.
     package func notBefore(_ moment: Timestamp) { lastRecorded = max(lastRecorded, moment) }
 
+    /// Has the file take little room beside itself while a disk is nearly full.
+    package func spareDisk(_ isShort: Bool) {
+        // Should this fail, the next call tries again.
+        try? connection.spareDisk(isShort)
+    }
+
     /// Marks the file as cleanly closed. Nothing can be written afterwards.
     package func close() {
         guard !isClosed else { return }
         isClosed = true
         // Should this fail, the next start is merely more careful than it need be.
-        try? connection.execute("UPDATE log SET clean = 1")
+        do throws(SQLiteError) {
+            try connection.execute("UPDATE log SET clean = 1")
+            isClean = true
+        } catch {}
         connection.checkpoint()
     }
 

@@ -1,5 +1,4 @@
 import CSQLite
-import Glibc
 
 /// One connection to one SQLite file. Belongs to one thread at a time.
 package final class Connection {
@@ -23,6 +22,12 @@ package final class Connection {
 
     private let handle: OpaquePointer
     private let mode: Mode
+    private let durability: Durability
+    /// The pages in the WAL at which it is moved into the file.
+    private static let pagesAhead = 4000
+    private var isSparing = false
+    /// Nil until it was needed.
+    private var writeAhead: WriteAheadFile?
     private var cache: [String: Statement] = [:]
     /// Those whose text is written in the program, by its place there: that is quicker to find.
     private var literals: [UnsafePointer<UInt8>: Statement] = [:]
@@ -55,6 +60,7 @@ package final class Connection {
         handle = opened
         self.path = path
         self.mode = mode
+        self.durability = durability
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 5000)
         switch mode {
@@ -65,7 +71,7 @@ package final class Connection {
                     action: "opening \(path)")
             }
             try execute("PRAGMA synchronous=\(durability.rawValue)")
-            try execute("PRAGMA wal_autocheckpoint=4000")
+            try execute("PRAGMA wal_autocheckpoint=\(Self.pagesAhead)")
             try execute("PRAGMA secure_delete=ON")
             // 8 MB instead of 2: the upper pages of the indexes stay in memory while a log grows.
             try execute("PRAGMA cache_size=-8000")
@@ -107,8 +113,7 @@ package final class Connection {
 
     /// Whether commits lie beside the file that are not in it yet.
     package static func hasWriteAheadLog(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path + "-wal", &status) == 0 && status.st_size > 0
+        WriteAheadFile.holdsCommits(of: path)
     }
 
     func failure(_ code: Int32, _ action: String) -> SQLiteError {
@@ -182,11 +187,42 @@ package final class Connection {
     /// How many rows the statement that ran last has changed.
     package var changedRows: Int { Int(sqlite3_changes(handle)) }
 
+    /// Has the WAL moved into the file after a few pages, and what it held beyond given back to the
+    /// file system; or, as at first, after many. Does nothing but for the writer.
+    package func spareDisk(_ isShort: Bool) throws(SQLiteError) {
+        guard mode == .writer, isShort != isSparing else { return }
+        let (pages, bytes) = isShort ? (64, 256 << 10) : (Self.pagesAhead, -1)
+        try execute("PRAGMA wal_autocheckpoint=\(pages); PRAGMA journal_size_limit=\(bytes)")
+        isSparing = isShort
+    }
+
     /// Moves the WAL into the file and empties it, where no reader is in the middle of something;
     /// else what it can. Does nothing but for the writer.
     package func checkpoint() {
         guard mode == .writer else { return }
         _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    }
+
+    /// Sees to it that what lies beside the file is on the disk: whoever wrote it may have been
+    /// killed before it was, or told that it is not. Until then nobody may rely on it. Does nothing
+    /// but for the writer, and not where commits are not made durable.
+    ///
+    /// - Throws: `SQLiteError` where it is not on the disk for sure.
+    package func rescue() throws(SQLiteError) {
+        guard mode == .writer, durability == .full, Self.hasWriteAheadLog(path) else { return }
+        // Nobody may commit meanwhile.
+        try execute("BEGIN IMMEDIATE")
+        defer { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+        try WriteAheadFile(of: path).settle()
+    }
+
+    /// Makes sure of commits that SQLite has called durable, before anybody is told of them.
+    ///
+    /// - Throws: `SQLiteError` where they may be lost; their outcome is unknown then.
+    package func confirm() throws(SQLiteError) {
+        guard mode == .writer, durability == .full else { return }
+        if writeAhead == nil { writeAhead = try WriteAheadFile(of: path) }
+        try writeAhead?.confirm()
     }
 
     /// Copies the whole database, as of now, into a new file; runs on the writer's connection.

@@ -10,6 +10,9 @@ final class Disk: Sendable {
         case tmpfs
         /// In a file, and read-only as soon as the kernel is told of an error on it.
         case ext4
+        /// The same in a file that has room only once it is needed, on a disk of its own: where
+        /// that one is full, syncs fail, and nothing else does.
+        case thin
     }
 
     let folder: Folder
@@ -23,11 +26,26 @@ final class Disk: Sendable {
         case .tmpfs:
             try Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "none", folder.data)
         case .ext4:
-            let image = "\(folder.path)/image"
             try Self.run("fallocate", "-l", "\(mebibytes)M", image)
-            try Self.run("mkfs.ext4", "-q", "-m", "0", image)
-            try Self.run("mount", "-o", "loop,errors=remount-ro", image, folder.data)
+            try makeFileSystem()
+        case .thin:
+            mkdir(host, 0o755)
+            try Self.run("mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m", "none", host)
+            try Self.run("truncate", "-s", "\(mebibytes)M", image)
+            try makeFileSystem()
         }
+    }
+
+    private var host: String { "\(folder.path)/host" }
+    private var image: String { kind == .thin ? "\(host)/image" : "\(folder.path)/image" }
+
+    private func makeFileSystem() throws {
+        try Self.run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_journal_init=0", image)
+        try mountImage()
+    }
+
+    private func mountImage() throws {
+        try Self.run("mount", "-o", "loop,errors=remount-ro", image, folder.data)
     }
 
     private static func run(_ command: String...) throws {
@@ -47,9 +65,11 @@ final class Disk: Sendable {
     }
 
     /// Bytes that may still be written.
-    var free: Int {
+    var free: Int { Self.free(folder.data) }
+
+    private static func free(_ path: String) -> Int {
         var status = statvfs()
-        statvfs(folder.data, &status)
+        statvfs(path, &status)
         return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
@@ -57,20 +77,29 @@ final class Disk: Sendable {
 
     /// Takes room until so much is left, or a little less.
     func fill(leaving bytes: Int) throws {
+        try Self.fill(ballast, leaving: bytes) { free }
+    }
+
+    private static func fill(_ ballast: String, leaving bytes: Int, _ free: () -> Int) throws {
         let file = open(ballast, O_RDWR | O_CREAT, 0o600)
         guard file >= 0 else { throw Failure("no ballast: errno \(errno)") }
         defer { close(file) }
         var status = stat()
-        for _ in 0..<1000 where free > bytes {
+        // Not what comes free meanwhile: a reserve is there for others.
+        var room = free() - bytes
+        for _ in 0..<1000 where room > 0 {
             fstat(file, &status)
+            // Not in one go: while the system is at it others write, and all would be full.
+            let piece = min(room, max(4096, free() - bytes), 4 << 20)
             // Whatever others took meanwhile makes this fail, and the next one smaller.
-            posix_fallocate(file, status.st_size, off_t(max(4096, free - bytes)))
+            if posix_fallocate(file, status.st_size, off_t(piece)) == 0 { room -= piece }
+            if free() <= bytes { break }
         }
         // What is left below a page's size.
-        guard bytes == 0 else { return }
+        guard bytes == 0, room > 0 else { return }
         lseek(file, 0, Int32(SEEK_END))
         let page = [UInt8](repeating: 0, count: 4096)
-        while write(file, page, page.count) > 0 {}
+        while room > 0, write(file, page, page.count) > 0 { room -= page.count }
     }
 
     /// Gives all room back.
@@ -105,24 +134,43 @@ final class Disk: Sendable {
         try eventually("the disk is free") {
             try Shopctl.run(["umount", folder.data]).code == 0
         }
-        let image = "\(folder.path)/image"
         // 1: errors were mended.
         let checked = try Shopctl.run(["fsck.ext4", "-f", "-y", image])
         guard checked.code <= 1 else { throw Failure(checked.all) }
-        try Self.run("mount", "-o", "loop,errors=remount-ro", image, folder.data)
+        try mountImage()
     }
+
+    /// The disk as it would be found if the machine lost power now: what is in memory alone is not
+    /// on it.
+    func afterLossOfPower() throws -> Disk { try Disk(copyOf: image) }
+
+    private init(copyOf image: String) throws {
+        folder = try Folder()
+        kind = .ext4
+        mkdir(folder.data, 0o755)
+        try Self.run("cp", "--sparse=always", image, self.image)
+        try mountImage()
+    }
+
+    /// Leaves a thin disk no room but what it has already.
+    func fillHost() throws {
+        sync()
+        try Self.fill("\(host)/ballast", leaving: 0) { Self.free(host) }
+    }
+
+    func emptyHost() { unlink("\(host)/ballast") }
 
     func unmount() {
         _ = try? Shopctl.run(["umount", "-l", folder.data])
+        if kind == .thin { _ = try? Shopctl.run(["umount", "-l", host]) }
     }
 }
 
 extension Trait where Self == ConditionTrait {
-    /// For tests that mount disks: `scripts/faults` runs them, as root and one after the other, as
-    /// they want a machine for themselves.
+    /// For tests that mount disks, which takes root, or `scripts/faults`.
     static func mounts(_ kind: Disk.Kind) -> Self {
         .enabled(
-            if: ProcessInfo.processInfo.environment["KASSA_FAULTS"] != nil && Disk.isPossible(kind),
+            if: Disk.isPossible(kind),
             "\(kind.rawValue) is not mounted here: run scripts/faults as root")
     }
 }

@@ -1,0 +1,111 @@
+import EventSourcing
+import EventStore
+import Glibc
+import Synchronization
+import Testing
+
+/// What a log acknowledges where the system says of a sync what is not so.
+@Suite struct FailingDiskTests {
+    private static let writers = 4
+
+    private func open(_ disk: Disk, _ number: Int = 0) throws -> EventLog {
+        try EventLog(
+            path: "\(disk.folder.data)/\(number).db", name: LogName("log\(number)"), at: .epoch)
+    }
+
+    private func append(to log: EventLog) throws {
+        let text = String(repeating: "x", count: 2000)
+        let event = NewEvent(
+            type: EventType("order.noted"), data: Array("{\"text\":\"\(text)\"}".utf8),
+            metadata: Array(#"{"correlation":"c","actor":"system"}"#.utf8))
+        try log.commit(at: .epoch) { (transaction) throws(StoreError) in
+            _ = try transaction.append([event], to: StreamID("order", "1"), expecting: .any)
+        }
+    }
+
+    /// ext4 may call a sync done in the midst of which it gave its journal up: not each time, hence
+    /// several.
+    @Test(.mounts(.ext4), arguments: 0..<4)
+    func `what is acknowledged while the kernel shuts a disk is on it`(_: Int) throws {
+        let disk = try Disk(.ext4, mebibytes: 64)
+        defer { disk.unmount() }
+        let acknowledged = Mutex([Int](repeating: 0, count: Self.writers))
+        let hasFailed = Atomic(false)
+        let failures = inParallel(Self.writers + 1) { index -> String? in
+            do {
+                guard index < Self.writers else {
+                    try eventually("all write") { acknowledged.withLock { $0.min() ?? 0 } > 20 }
+                    hasFailed.store(true, ordering: .sequentiallyConsistent)
+                    try disk.fail()
+                    return nil
+                }
+                let log = try open(disk, index)
+                while true {
+                    do { try append(to: log) } catch {
+                        if hasFailed.load(ordering: .sequentiallyConsistent) { return nil }
+                        throw error
+                    }
+                    acknowledged.withLock { $0[index] += 1 }
+                }
+            } catch { return "\(error)" }
+        }
+        #expect(failures.compactMap { $0 } == [])
+        try disk.mend()
+        for (number, count) in acknowledged.withLock({ $0 }).enumerated() {
+            let found = try open(disk, number).head.value
+            #expect(found >= Int64(count), "log \(number)")
+        }
+    }
+
+    /// Whoever wrote them was killed, or told that they are not on the disk. What is in memory
+    /// alone looks as if it were, to the next who opens the file.
+    @Test(.mounts(.ext4))
+    func `commits that never came onto the disk are not relied on before they are`() throws {
+        let disk = try Disk(.thin, mebibytes: 64)
+        defer { disk.unmount() }
+        let (file, commits) = try ofTwoEvents(disk)
+        let copy = "\(disk.folder.data)/1.db"
+        try write(file, to: copy, isDurable: true)
+        try disk.fillHost()
+        try write(commits, to: "\(copy)-wal", isDurable: false)
+        let name = LogName("log0")
+        #expect(throws: StoreError.self) { try EventLog(path: copy, name: name, at: .epoch) }
+        disk.emptyHost()
+        // What failed meanwhile may be told to the first who asks.
+        let log = try eventually("it is opened") {
+            try? EventLog(path: copy, name: name, at: .epoch)
+        }
+        #expect(log.head == Position(2))
+        let found = try disk.afterLossOfPower()
+        defer { found.unmount() }
+        let later = try EventLog(path: "\(found.folder.data)/1.db", name: name, at: .epoch)
+        #expect(later.head == log.head)
+        log.close()
+    }
+
+    /// What a log of two events has in its file, and beside it.
+    private func ofTwoEvents(_ disk: Disk) throws -> (file: [UInt8], commits: [UInt8]) {
+        let log = try open(disk)
+        try append(to: log)
+        try append(to: log)
+        defer { log.close() }
+        let path = "\(disk.folder.data)/0.db"
+        return (try bytes(path), try bytes("\(path)-wal"))
+    }
+
+    private func bytes(_ path: String) throws -> [UInt8] {
+        let file = Glibc.open(path, O_RDONLY)
+        defer { Glibc.close(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = read(file, &bytes, bytes.count)
+        guard count > 0, count < bytes.count else { throw Failure("\(path): \(count)") }
+        return Array(bytes[..<count])
+    }
+
+    private func write(_ bytes: [UInt8], to path: String, isDurable: Bool) throws {
+        let file = Glibc.open(path, O_WRONLY | O_CREAT, 0o644)
+        defer { Glibc.close(file) }
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count, !isDurable || fsync(file) == 0
+        else { throw Failure("\(path): errno \(errno)") }
+    }
+}
