@@ -1,6 +1,7 @@
 import CPlatform
 import EventSourcing
 import EventStore
+import Glibc
 
 extension ServiceRunner {
     /// The writer: drains what waits, commits together, and replies afterwards. Nobody waits for a
@@ -8,6 +9,7 @@ extension ServiceRunner {
     func write(_ box: EngineBox<Core>) {
         while let engine = box.engine ?? reopen() {
             box.engine = engine
+            engine.log.spareDisk(settings.isDiskShort())
             let batch = inbox.wait(until: .now() + settings.tick) {
                 (inbox) -> Monitor<Inbox<Core>>.Look<[Inbox<Core>.Pending]> in
                 inbox.next(limit: settings.batchLimit, at: .now())
@@ -28,9 +30,24 @@ extension ServiceRunner {
                 inbox.withLock { $0.rest(for: settings.pause, at: .now()) }
             }
         }
-        box.engine?.log.close()
+        closeCleanly(box)
         inbox.withLock { $0.isUp = false }
         refuseWaiting("the service is stopping")
+    }
+
+    /// Marks the file as cleanly closed. On a full disk that may have to wait for the reserve, and
+    /// the engine may be gone by then.
+    private func closeCleanly(_ box: EngineBox<Core>) {
+        var log = box.engine?.log
+        box.engine = nil
+        for _ in 0..<10 {
+            // Whatever fails here does so again, or was in want of room.
+            if log == nil { log = try? openLog(at: runtime.now()) }
+            log?.close()
+            if log?.isClean == true { return }
+            log = nil
+            usleep(50_000)
+        }
     }
 
     private func refuseWaiting(_ why: String) {

@@ -23,6 +23,8 @@ package struct ServiceSettings: Sendable {
     /// as long.
     package var pause = Duration.milliseconds(5)
     package var busyLoad = 100
+    /// Whether the disk is nearly full, and the log is to take little room beside its file.
+    package var isDiskShort: @Sendable () -> Bool = { false }
 
     /// Whether people wait for the writer's answers.
     package var urgency = Worker.Urgency.background
@@ -99,10 +101,13 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     func open() throws(StoreError) -> Engine<Core> {
         let now = runtime.now()
-        let log = try EventLog(
-            path: settings.path, name: Core.log, at: now,
-            durability: settings.durability)
-        return try Engine(core: makeCore(), log: log, board: board, at: now, notice: notice)
+        return try Engine(
+            core: makeCore(), log: try openLog(at: now), board: board, at: now, notice: notice)
+    }
+
+    func openLog(at now: Timestamp) throws(StoreError) -> EventLog {
+        try EventLog(
+            path: settings.path, name: Core.log, at: now, durability: settings.durability)
     }
 
     /// Tells all threads to come to an end, and does not wait for them.

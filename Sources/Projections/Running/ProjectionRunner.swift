@@ -43,6 +43,7 @@ package final class ProjectionRunner: Sendable {
     let notice: @Sendable (String) -> Void
     let swapFault: ReadStore.SwapFault
     let closeEnough: Int64
+    private let isDiskShort: @Sendable () -> Bool
     private let broker: any Broker
     private let consumer: String
     private let workers = Mutex<[Worker]>([])
@@ -50,11 +51,14 @@ package final class ProjectionRunner: Sendable {
     /// - Parameters:
     ///   - consumer: the durable name at the broker; each gateway has its own.
     ///   - feeds: the feed of each log that is read.
+    ///   - isDiskShort: whether the disk is nearly full, and the store is to take little room
+    ///     beside its file.
     ///   - swapFault: a seam for tests: what it throws stands for a failing disk.
     ///   - closeEnough: the most events that a rebuild leaves to the writer.
     package init(
         store: ReadStore, freshness: Freshness, sources: [Source], broker: any Broker,
         feeds: [LogName: any Feed], consumer: String, runtime: any Runtime,
+        isDiskShort: @escaping @Sendable () -> Bool = { false },
         swapFault: @escaping ReadStore.SwapFault = { _ in },
         closeEnough: Int64 = ProjectionRunner.closeEnough,
         notice: @escaping @Sendable (String) -> Void
@@ -66,6 +70,7 @@ package final class ProjectionRunner: Sendable {
         self.feeds = feeds
         self.consumer = consumer
         self.runtime = runtime
+        self.isDiskShort = isDiskShort
         self.swapFault = swapFault
         self.closeEnough = closeEnough
         self.notice = notice
@@ -115,6 +120,8 @@ package final class ProjectionRunner: Sendable {
             }
             guard let current = engine ?? open() else { continue }
             engine = current
+            // Should this fail, the next round tries again.
+            try? current.connection.spareDisk(isDiskShort())
             let batch = state.wait(until: .now() + .milliseconds(50)) {
                 (state) -> Monitor<State>.Look<[Pending]> in
                 if state.isStopping || state.swap.isDue { return .done([]) }

@@ -2,7 +2,7 @@ import Glibc
 import Messaging
 import Synchronization
 
-/// Keeps a reserve on the data folder's disk, and looks four times a second how much is left.
+/// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left.
 ///
 /// A thread of its own does so; see `DiskRules` for what it decides.
 final class DiskWatch: Sendable {
@@ -19,7 +19,7 @@ final class DiskWatch: Sendable {
         var isStopping = false
     }
 
-    private static let pause = Duration.milliseconds(250)
+    private static let pause = Duration.milliseconds(50)
 
     private let folder: String
     private let file: ReserveFile

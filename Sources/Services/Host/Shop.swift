@@ -99,6 +99,7 @@ package final class Shop: Sendable {
             var settings = ServiceSettings(path: DataFolder.log(log.value, in: data))
             // Who places an order waits for it to be written; all else follows in its own time.
             if log == OrdersCore.log { (settings.urgency, settings.fetchLimit) = (.awaited, 128) }
+            settings.isDiskShort = { disk.reading.isStopped }
             return settings
         }
         orders = ServiceRunner(
@@ -126,7 +127,8 @@ package final class Shop: Sendable {
         store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
-            feeds: wiring.feeds, consumer: "gateway", runtime: runtime, notice: notice)
+            feeds: wiring.feeds, consumer: "gateway", runtime: runtime,
+            isDiskShort: { disk.reading.isStopped }, notice: notice)
         let observatory = Observatory(
             services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
             broker: broker, projections: projections, freshness: freshness, mails: mails,
