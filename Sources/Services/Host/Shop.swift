@@ -95,13 +95,7 @@ package final class Shop: Sendable {
         (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
         let broker = try Self.openBroker(data, runtime, notice)
         let wiring = Wiring(data: data)
-        func settingsOf(_ log: LogName) -> ServiceSettings {
-            var settings = ServiceSettings(path: DataFolder.log(log.value, in: data))
-            // Who places an order waits for it to be written; all else follows in its own time.
-            if log == OrdersCore.log { (settings.urgency, settings.fetchLimit) = (.awaited, 128) }
-            settings.isDiskShort = { disk.reading.isStopped }
-            return settings
-        }
+        func settingsOf(_ log: LogName) -> ServiceSettings { Self.settings(of: log, data, disk) }
         orders = ServiceRunner(
             settings: settingsOf(OrdersCore.log),
             makeCore: { OrdersCore(runtime: runtime, payWithin: settings.payWithin) },
@@ -160,6 +154,16 @@ package final class Shop: Sendable {
             Self.stop(orders, payments, deliveries, notifications, projections)
             throw error
         }
+    }
+
+    private static func settings(of log: LogName, _ data: String, _ disk: DiskWatch)
+        -> ServiceSettings
+    {
+        var settings = ServiceSettings(path: DataFolder.log(log.value, in: data))
+        // Who places an order waits for it to be written; all else follows in its own time.
+        if log == OrdersCore.log { (settings.urgency, settings.fetchLimit) = (.awaited, 128) }
+        settings.isDiskShort = { disk.reading.isStopped }
+        return settings
     }
 
     /// Opens the broker, and sees to it that no log is behind what others have read of it, nor the
