@@ -4,5 +4,6 @@
 
 void kassa_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
-// On Linux a thread has a niceness of its own, and 0 names the calling one. What the process was started with is kept.
+// On Linux a thread has a niceness of its own, and 0 names the calling one. What the process was
+// started with is kept.
 void kassa_step_back(int by) { setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + by); }

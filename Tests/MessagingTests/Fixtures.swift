@@ -105,20 +105,24 @@ struct Publisher {
     /// Events that are not for this channel.
     mutating func skip(_ count: Int64) { head = Position(head.value + count) }
 
-    mutating func event(_ event: some StoredEvent, of stream: StreamID) -> Received {
+    mutating func event(
+        _ event: some StoredEvent, of stream: StreamID, cause: EventIdentity? = nil
+    ) -> Received {
         var json = JSONWriter()
         event.encode(to: &json)
-        return raw(event.type, json.text, of: stream)
+        return raw(event.type, json.text, of: stream, cause: cause)
     }
 
-    mutating func raw(_ type: EventType, _ data: String, of stream: StreamID) -> Received {
+    mutating func raw(
+        _ type: EventType, _ data: String, of stream: StreamID, cause: EventIdentity? = nil
+    ) -> Received {
         head = head.next
         let message = Message(
             identity: EventIdentity(log: source.log, epoch: epoch, position: head),
             channel: source.channel, previous: last, stream: stream, version: Version(1),
             type: type, recordedAt: runtime.now(),
-            metadata: Metadata(correlation: stream.id, actor: "test"), data: Array(data.utf8),
-            leaf: Self.leaf(head))
+            metadata: Metadata(correlation: stream.id, cause: cause, actor: "test"),
+            data: Array(data.utf8), leaf: Self.leaf(head))
         last = head
         return Received(Bulletin.event(message).brokerMessage)
     }

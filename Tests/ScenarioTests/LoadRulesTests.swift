@@ -6,6 +6,9 @@ import Testing
 @Suite struct LoadRulesTests {
     private typealias Reader = LoadRules.Reader
 
+    /// A shop that is busy sooner than usual, so that the numbers are small.
+    private static let rules = LoadRules(stopAt: 2, goAt: 1, awayAt: 10)
+
     private let noon = Timestamp(microseconds: 1_769_860_800_000_000)
 
     /// Looks every tenth of a second, with what a reader has read by then and what waits for it.
@@ -19,7 +22,7 @@ import Testing
     }
 
     @Test func `a reader that keeps up stops nobody`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         // 10,000 events a second, and not quite two seconds' worth waiting.
         let seen = (1...50).map { (read: Int64($0) * 1000, behind: Int64(19_000)) }
         #expect(!look(&rules, seen).contains(true))
@@ -27,14 +30,14 @@ import Testing
     }
 
     @Test func `more than two seconds' worth stops, and a second's worth goes on`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         let behind: [Int64] = [9000, 9000, 19_000, 21_000, 15_000, 11_000, 9000, 15_000]
         let seen = behind.enumerated().map { (read: Int64($0.offset) * 1000, behind: $0.element) }
         #expect(look(&rules, seen) == [false, false, false, true, true, true, false, false])
     }
 
     @Test func `a reader that moves seldom has the rate of all the time between`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         // 3,000 events each 300 ms.
         let seen = (0..<60).map { (read: Int64($0 / 3) * 3000, behind: Int64(15_000)) }
         #expect(!look(&rules, seen).contains(true))
@@ -42,7 +45,7 @@ import Testing
     }
 
     @Test func `quiet times say nothing of how quick a reader is`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         // Ten events a second, then more than it can take.
         let quiet = (0..<20).map { (read: Int64($0), behind: Int64(0)) }
         let busy = (1...20).map { (read: Int64(20 + $0 * 1000), behind: Int64(15_000)) }
@@ -50,21 +53,21 @@ import Testing
     }
 
     @Test func `few events are no backlog; one that stands still, or was away, is none either`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         let slow = (0..<20).map { (read: Int64($0), behind: LoadRules.least) }
         #expect(!look(&rules, slow).contains(true))
-        var standing = LoadRules()
+        var standing = Self.rules
         let moved = (0..<5).map { (read: Int64($0) * 1000, behind: Int64(30_000)) }
         let stood = (0..<20).map { _ in (read: Int64(4000), behind: Int64(30_000)) }
         let verdicts = look(&standing, moved + stood)
         #expect(verdicts[4] && !verdicts[20])
-        var away = LoadRules()
+        var away = Self.rules
         let returning = (0..<20).map { (read: Int64($0) * 1000, behind: Int64(500_000)) }
         #expect(!look(&away, returning).contains(true))
     }
 
     @Test func `the slowest reader counts, and nobody when it has gone`() {
-        var rules = LoadRules()
+        var rules = Self.rules
         for at in 0..<20 {
             let read = Int64(at) * 1000
             rules.look(

@@ -69,6 +69,27 @@ import Testing
         #expect(mails.first?.contains("\nMessage-ID: <a=20b=0D=0AX=3A=20=C3=A9@") == true)
     }
 
+    @Test func `several mails are written at once, each once, or none of them`() throws {
+        let mailer = try start()
+        try send("a", by: mailer)
+        let mails = ["a", "b", "c", "b"].map {
+            Mail(key: $0, to: "ada@example.com", subject: "Order", body: "Thank you.")
+        }
+        for result in mailer.send(mails) { try result.get() }
+        #expect(try keys() == ["a", "b", "c"])
+        let broken = try start { _, _ in
+            errno = ENOSPC
+            return -1
+        }
+        let refused = broken.send(
+            ["d", "e"].map { Mail(key: $0, to: "x@example.com", subject: "", body: "") })
+        #expect(refused.count == 2)
+        for result in refused {
+            #expect(throws: MailerDown.self) { try result.get() }
+        }
+        #expect(try keys() == ["a", "b", "c"])
+    }
+
     @Test func `lines that look like the beginning of a mail are quoted`() throws {
         let mailer = try start()
         try send(

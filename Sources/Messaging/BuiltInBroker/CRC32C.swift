@@ -6,7 +6,7 @@ import CPlatform
 /// Reflected polynomial `0x82F63B78`, start value and final xor all ones; the checksum of the ASCII
 /// digits "123456789" is `0xE3069283`. Source: RFC 3720, appendix B.4; Kounavis and Berry,
 /// "Slicing-by-8".
-enum CRC32C {
+package enum CRC32C {
     /// Eight tables of 256 entries: `tables[k * 256 + byte]` advances `byte` over `k` more zero
     /// bytes.
     private static let tables: [UInt32] = {
@@ -25,12 +25,12 @@ enum CRC32C {
 
     private static let isAccelerated = kassa_crc32c_has()
 
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    package static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         isAccelerated ? kassa_crc32c(bytes.baseAddress, bytes.count) : portableChecksum(bytes)
     }
 
     /// As any processor can.
-    static func portableChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    package static func portableChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         tables.withUnsafeBufferPointer { table in
             var crc = UInt32.max
             var at = 0

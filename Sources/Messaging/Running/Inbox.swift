@@ -7,28 +7,34 @@ import EventSourcing
 /// each commit costs the same pages and the same sync for few events as for many: after a commit
 /// that was full of it the next of it comes a pause later, with more in it. Nothing rests while
 /// little happens.
-struct Inbox<Core: ServiceCore>: Sendable {
-    struct Pending: Sendable {
-        let input: EngineInput<Core>
+package struct Inbox<Core: ServiceCore>: Sendable {
+    package struct Pending: Sendable {
+        package let input: EngineInput<Core>
         let reply: ServiceRunner<Core>.Reply
         let since = MonotonicTime.now()
+
+        package init(input: EngineInput<Core>, reply: @escaping ServiceRunner<Core>.Reply) {
+            (self.input, self.reply) = (input, reply)
+        }
     }
 
     private(set) var awaited: [Pending] = []
     private var steady: [Pending] = []
     /// Before it nothing of `steady` is taken, unless it has waited long enough.
     private var restsUntil = MonotonicTime.now()
-    var isStopping = false
+    package var isStopping = false
     var isUp = false
 
-    var count: Int { awaited.count + steady.count }
+    package init() {}
 
-    mutating func add(_ pending: Pending) {
+    package var count: Int { awaited.count + steady.count }
+
+    package mutating func add(_ pending: Pending) {
         if pending.input.canRest { steady.append(pending) } else { awaited.append(pending) }
     }
 
     /// The next batch, of at most `limit` inputs; how long to wait for it where there is none yet.
-    mutating func next(limit: Int, at now: MonotonicTime) -> Monitor<Self>.Look<[Pending]> {
+    package mutating func next(limit: Int, at now: MonotonicTime) -> Monitor<Self>.Look<[Pending]> {
         if count == 0 { return isStopping ? .done([]) : .wait(atMost: nil) }
         let isResting = now < restsUntil && !isStopping
         if awaited.isEmpty, isResting { return .wait(atMost: restsUntil - now) }
@@ -49,10 +55,12 @@ struct Inbox<Core: ServiceCore>: Sendable {
     }
 
     /// A batch with so much of what can rest in it was committed.
-    mutating func rest(for pause: Duration, at now: MonotonicTime) { restsUntil = now + pause }
+    package mutating func rest(for pause: Duration, at now: MonotonicTime) {
+        restsUntil = now + pause
+    }
 
     /// Takes all out, in order.
-    mutating func empty() -> [Pending] {
+    package mutating func empty() -> [Pending] {
         defer { (awaited, steady) = ([], []) }
         return awaited + steady
     }

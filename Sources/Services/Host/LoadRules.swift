@@ -2,10 +2,10 @@ package import EventSourcing
 
 /// Decides by how far readers are behind whether new work is taken.
 ///
-/// What was accepted must be led to its end by readers behind readers. Where one of them would take
-/// longer than two seconds for what waits for it, more orders would only wait longer; they are
-/// refused until it is a second's worth, so that all that is taken is done soon, and whoever is
-/// refused knows it at once. A reader that stands still, or has more than ten seconds' worth before
+/// What was accepted must be led to its end by readers behind readers. A burst is taken, and led to
+/// its end after it. But where a reader would take longer than a minute for what waits for it, more
+/// orders would only wait longer; they are refused until it is fifty seconds' worth, and whoever is
+/// refused knows it at once. A reader that stands still, or has more than five minutes' worth before
 /// it, was away or begins anew: that is no load, and nobody is refused for it.
 package struct LoadRules: Sendable {
     /// How far a reader of a log is.
@@ -33,7 +33,6 @@ package struct LoadRules: Sendable {
 
     /// So many events are no backlog, however slowly they are read.
     package static let least: Int64 = 4000
-    private static let (stopAt, goAt, awayAt) = (60.0, 50.0, 300.0)
     /// Whoever has not moved for so long stands still.
     private static let patience = Duration.seconds(1)
     /// How much of a reader's rate is what was seen last.
@@ -45,7 +44,15 @@ package struct LoadRules: Sendable {
     /// The longest that a reader would take for what waits for it, in seconds, as last seen.
     package private(set) var backlog = 0.0
 
-    package init() {}
+    private let (stopAt, goAt, awayAt): (Double, Double, Double)
+
+    /// - Parameters:
+    ///   - stopAt: with so many seconds' worth before a reader nothing new is taken.
+    ///   - goAt: with so many it is taken again.
+    ///   - awayAt: with so many the reader was away.
+    package init(stopAt: Double = 60, goAt: Double = 50, awayAt: Double = 300) {
+        (self.stopAt, self.goAt, self.awayAt) = (stopAt, goAt, awayAt)
+    }
 
     /// Looks at all readers.
     package mutating func look(_ seen: [Reader], at now: Timestamp) {
@@ -67,9 +74,9 @@ package struct LoadRules: Sendable {
             known[reader.name] = next
             guard isBusy, next.rate > 0, now - next.movedAt < Self.patience else { continue }
             let seconds = Double(reader.behind) / next.rate
-            if seconds < Self.awayAt { backlog = max(backlog, seconds) }
+            if seconds < awayAt { backlog = max(backlog, seconds) }
         }
         readers = known
-        isStopped = backlog > (isStopped ? Self.goAt : Self.stopAt)
+        isStopped = backlog > (isStopped ? goAt : stopAt)
     }
 }

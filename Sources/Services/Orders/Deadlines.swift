@@ -24,8 +24,8 @@ struct Deadline {
 /// The deadlines of orders that were asked for lately, and which timers the file has for them.
 ///
 /// A timer that is due no later than the deadline of the next step is left as it is: when it fires
-/// and finds the order a step further, it is set for that one. So an order that goes its way quickly
-/// has its timer written once and removed, and not written anew with each step.
+/// and finds the order a step further, it is set for that one. So an order that goes its way
+/// quickly has its timer written once and removed, and not written anew with each step.
 struct Deadlines {
     private struct Known {
         let deadline: Deadline
@@ -33,7 +33,7 @@ struct Deadlines {
         let rowDue: Timestamp
     }
 
-    private var known = TwoGenerations<ExactText, Known>(capacity: 50_000)
+    private var known = TwoGenerations<ExactText, Known>(capacity: 20_000)
     /// What the running input has set.
     private var fresh: [Known] = []
 
