@@ -20,7 +20,10 @@ import Testing
                 case .accepted? = try bench.send(
                     .command(.place(try orderID(name), try draft()), context(name))
                 ).answered?.0
-            else { return Issue.record("\(name) was not accepted") }
+            else {
+                Issue.record("\(name) was not accepted")
+                return
+            }
         }
     }
 
@@ -95,7 +98,10 @@ import Testing
             case .accepted? = try bench.send(
                 .command(.cancel(try orderID("o3"), reason: "changed my mind"), context("c"))
             ).answered?.0
-        else { return Issue.record("it was not accepted") }
+        else {
+            Issue.record("it was not accepted")
+            return
+        }
         #expect(try begun(bench) == ids("o1", "o2", "o3"))
         #expect(try bench.types().contains("checkout.turned"))
     }
