@@ -38,7 +38,8 @@ import Testing
         #expect(next(&inbox, at: noon + .milliseconds(5)) == "..")
     }
 
-    @Test func `no batch is larger than the limit, and nothing is left behind`() {
+    @Test
+    func `a batch keeps to the limit, but for one lot of the rest, and nothing is left behind`() {
         var inbox = Box()
         for _ in 0..<5 { add(.checkpoint(source), .published(.start), to: &inbox) }
         #expect(next(&inbox, limit: 2, at: noon) == "!!.")

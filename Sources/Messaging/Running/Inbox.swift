@@ -21,7 +21,7 @@ package struct Inbox<Core: ServiceCore>: Sendable {
     private(set) var awaited: [Pending] = []
     private var steady: [Pending] = []
     /// Before it nothing of `steady` is taken, unless it has waited long enough.
-    private var restsUntil = MonotonicTime.now()
+    private var restsUntil: MonotonicTime?
     package var isStopping = false
     var isUp = false
 
@@ -36,12 +36,12 @@ package struct Inbox<Core: ServiceCore>: Sendable {
     /// The next batch, of at most `limit` inputs; how long to wait for it where there is none yet.
     package mutating func next(limit: Int, at now: MonotonicTime) -> Monitor<Self>.Look<[Pending]> {
         if count == 0 { return isStopping ? .done([]) : .wait(atMost: nil) }
-        let isResting = now < restsUntil && !isStopping
-        if awaited.isEmpty, isResting { return .wait(atMost: restsUntil - now) }
+        let rest = isStopping ? nil : restsUntil.flatMap { now < $0 ? $0 - now : nil }
+        if awaited.isEmpty, let rest { return .wait(atMost: rest) }
         var batch = Self.take(limit, from: &awaited)
         // Whoever waits has to wait for one lot of the rest in the same commit, and no more.
         let room = batch.isEmpty ? limit : 1
-        if !isResting { batch += Self.take(room, from: &steady) }
+        if rest == nil { batch += Self.take(room, from: &steady) }
         return .done(batch)
     }
 

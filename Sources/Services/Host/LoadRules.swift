@@ -5,8 +5,8 @@ package import EventSourcing
 /// What was accepted must be led to its end by readers behind readers. A burst is taken, and led to
 /// its end after it. But where a reader would take longer than a minute for what waits for it, more
 /// orders would only wait longer; they are refused until it is fifty seconds' worth, and whoever is
-/// refused knows it at once. A reader that stands still, or has more than five minutes' worth before
-/// it, was away or begins anew: that is no load, and nobody is refused for it.
+/// refused knows it at once. A reader that stands still, or has more than five minutes' worth
+/// before it, was away or begins anew: that is no load, and nobody is refused for it.
 package struct LoadRules: Sendable {
     /// How far a reader of a log is.
     package struct Reader: Hashable, Sendable {
