@@ -57,7 +57,7 @@ enum OrderWatch {
         /// to have come so far; it may be under way for days, and nobody waits for that.
         private static let mails = [
             "order.placed": "received", "order.confirmed": "confirmed",
-            "delivery.handed-over": "shipped", "order.completed": "completed",
+            "delivery.handed-over": "shipped",
             "order.cancelled": "cancelled", "order.rejected": "rejected",
             "order.expired": "expired", "order.cancellation-refused": "cancellation-refused",
             "delivery.delivered": "delivered", "delivery.lost": "lost",

@@ -84,7 +84,7 @@ import Testing
         let lines = watched.output.split(separator: "\n")
         #expect(lines.last?.hasSuffix("\(id) is completed") == true, "\(watched)")
         let kinds = try sent(in: try shopctl(["order", "watch", id, "--json"], at: shop))
-        #expect(kinds.isSuperset(of: ["received", "confirmed", "shipped", "completed"]))
+        #expect(kinds.isSuperset(of: ["received", "confirmed", "shipped"]))
         let rejected = try shop.ended(OrderBody(token: "tok_declined"))["id"]
         let json = try shopctl(["order", "watch", rejected, "--json"], at: shop)
         let types = try json.output.split(separator: "\n")
@@ -126,7 +126,7 @@ import Testing
         func sent(_ kinds: String...) -> [String] { kinds.map { "notification.sent \($0)" } }
         let ended =
             ["order.placed", "order.confirmed", "order.completed"]
-            + sent("received", "confirmed", "completed")
+            + sent("received", "confirmed")
         let shipped = ended + ["delivery.handed-over"] + sent("shipped")
         let delivered = shipped + ["delivery.delivered"]
         for (shown, last) in [
