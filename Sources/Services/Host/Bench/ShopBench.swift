@@ -66,8 +66,10 @@ package enum ShopBench {
         }
         try shop.waitUntilQuiet()
         let rate = burst.completedPerSecond / 2
+        // Connections of its own: those of the burst may have been idle for too long by now.
         let half = try LoadPhase(
-            shop, driver, .open(perSecond: rate), .time(.seconds(settings.halfSeconds)),
+            shop, try shop.driver(connections: settings.clients), .open(perSecond: rate),
+            .time(.seconds(settings.halfSeconds)),
             requests: requests
         ) { progress("half load: \($0)") }
         try shop.waitUntilQuiet()

@@ -1,0 +1,58 @@
+import EventSourcing
+import Foundation
+import Glibc
+import HTTP
+import Testing
+
+/// Far more clients than a shop can answer, all at once.
+@Suite struct OverloadTests {
+    private static let clients = 4_000
+
+    private func request(_ port: UInt16) -> [UInt8] {
+        let body = #"{"currency":"GBP","lines":[{"sku":"mug","quantity":1,"unitPrice":750}]}"#
+        return Array(
+            """
+            POST /v1/orders HTTP/1.1\r
+            Host: 127.0.0.1:\(port)\r
+            Content-Type: application/json\r
+            Content-Length: \(body.utf8.count)\r
+            \r
+            \(body)
+            """.utf8)
+    }
+
+    @Test func `the surplus is refused, what was taken comes to its end, and the shop lives on`()
+        throws
+    {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        getrlimit(resource, &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(resource, &limit)
+        guard limit.rlim_cur > rlim_t(Self.clients + 1_000) else {
+            return print("SKIPPED: too few files may be open for \(Self.clients) clients")
+        }
+        let shop = try RunningShop.fresh(mugs: 1_000_000)
+        let driver = try LoadDriver(port: shop.port, connections: Self.clients)
+        var statuses: [Int: Int] = [:]
+        _ = try driver.run(
+            .closed, .time(.seconds(2)), requests: [request(shop.port)]
+        ) { statuses[$0.status, default: 0] += 1 }
+        let accepted = statuses[201] ?? 0
+        #expect(accepted > 0)
+        // Nothing but a place in the queue, or a refusal that says to come again.
+        #expect(Set(statuses.keys).isSubset(of: [201, 503]), "\(statuses)")
+        #expect(try Scrape(shop)["process_resident_memory_bytes"] ?? .infinity < 400e6)
+        // Whoever comes now is served, whatever waits.
+        #expect(try shop.place()["id"].isEmpty == false)
+        try eventually("all that was taken is completed") {
+            let report = try shop.get("/v1/reports/orders?by=status").json
+            let rows = report["rows"]?.array ?? []
+            return rows.contains {
+                $0["status"]?.string == "completed"
+                    && $0["orders"]?.integer == Int64(accepted + 1)
+            }
+        }
+        #expect(shop.alarms.isEmpty, "\(shop.notices)")
+    }
+}
