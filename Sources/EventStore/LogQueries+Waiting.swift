@@ -33,13 +33,17 @@ extension LogQueries {
         }
     }
 
-    /// Timers whose key begins with `prefix`.
-    package func countTimers(prefix: String) throws(StoreError) -> Int {
+    /// Timers whose key begins with `prefix`, and whose data with `data`.
+    package func countTimers(prefix: String, data: String = "") throws(StoreError) -> Int {
         try reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
-                "SELECT count(*) FROM timers WHERE substr(key, 1, length(?1)) = ?1")
+                """
+                SELECT count(*) FROM timers WHERE substr(key, 1, length(?1)) = ?1
+                AND substr(data, 1, length(?2)) = ?2
+                """)
             defer { statement.reset() }
             try statement.bind(1, prefix)
+            try statement.bind(2, data)
             return try statement.step() ? Int(statement.integer(0)) : 0
         }
     }

@@ -150,6 +150,7 @@ import Testing
         ]
         readings.streams = [StreamHoldings(stream: "kassa-orders", messages: 7, bytes: 900)]
         readings.openCheckouts = 4
+        readings.waitingCheckouts = 3
         readings.isProjectionStale = true
         let told = readings
         let samples = try scrape(try Rig(readings: { told }))
@@ -165,6 +166,7 @@ import Testing
         #expect(samples["kassa_broker_stream_messages{stream=\"kassa-orders\"}"] == 7)
         #expect(samples["kassa_broker_stream_bytes{stream=\"kassa-orders\"}"] == 900)
         #expect(samples["kassa_checkouts_open"] == 4)
+        #expect(samples["kassa_checkouts_waiting"] == 3)
         #expect(samples["kassa_projection_stale"] == 1)
         #expect(samples["kassa_projection_lag_seconds"] == nil)
         let unread = samples.keys.filter { $0.contains("payments") }

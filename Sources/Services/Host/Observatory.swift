@@ -41,8 +41,9 @@ struct Observatory: Sendable {
             let queries = try? LogReader(path: service.path).queries
             readings.services.append(reading(of: service, queries))
             if service.log == OrdersCore.log {
-                let open = try? queries?.countTimers(prefix: "checkout-")
-                readings.openCheckouts = open.map { Int64($0) }
+                let open = try? queries.map { try OrdersCore.underWay($0) }
+                readings.openCheckouts = open.map { Int64($0.all) }
+                readings.waitingCheckouts = open.map { Int64($0.waiting) }
             }
         }
         readings.lags = lags()

@@ -60,6 +60,17 @@ extension OrdersCore {
         return true
     }
 
+    /// How many orders are on their way, and how many of them wait for their checkout to begin, as
+    /// the file has them.
+    package static func underWay(_ queries: LogQueries) throws(StoreError)
+        -> (all: Int, waiting: Int)
+    {
+        (
+            try queries.countTimers(prefix: timerPrefix),
+            try queries.countTimers(prefix: timerPrefix, data: TimerData.startPrefix)
+        )
+    }
+
     /// Orders that wait, as the file has them, in the order they were placed.
     func readWaiting(_ log: EventLog) throws(StoreError) {
         for timer in try log.queries.timers(prefix: Self.timerPrefix, data: TimerData.startPrefix) {

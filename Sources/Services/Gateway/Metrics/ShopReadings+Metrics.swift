@@ -102,6 +102,11 @@ extension ShopReadings {
             text.family("kassa_checkouts_open", .gauge, "Orders whose checkout has not ended.")
             text.sample([:], openCheckouts)
         }
+        if let waitingCheckouts {
+            text.family(
+                "kassa_checkouts_waiting", .gauge, "Placed orders whose checkout has not begun.")
+            text.sample([:], waitingCheckouts)
+        }
     }
 
     private func writeLags(to text: inout MetricsText) {

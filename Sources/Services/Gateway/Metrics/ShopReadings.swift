@@ -124,6 +124,8 @@ package struct ShopReadings: Sendable {
     package var lags: [Lag] = []
     package var streams: [StreamHoldings] = []
     package var openCheckouts: Int64?
+    /// Those of them that have not begun.
+    package var waitingCheckouts: Int64?
     /// How far the slowest source of the projections is behind; nil while they do not run.
     package var projectionLag: Duration?
     package var isProjectionStale = false
