@@ -77,7 +77,9 @@ extension ServiceRunner {
     private func handOut(_ engine: Engine<Core>) {
         let stage = kassa_stage_enter(KASSA_STAGE_CALLS)
         defer { kassa_stage_leave(stage) }
-        let most = settings.effectThreads * max(16, 4 * handler.most)
+        // Enough for all threads until the next commit, which may be a while where processors are
+        // short.
+        let most = settings.effectThreads * max(64, 4 * handler.most)
         let free = calls.withLock { most - $0.waiting.count }
         let effects = engine.effectsToRun(at: runtime.now(), limit: free)
         guard !effects.isEmpty else { return }
