@@ -32,22 +32,11 @@ final class TemporaryFolder: Sendable {
         names(stream).filter { $0.hasSuffix(".segment") }.map { "\(path)/\(stream)/\($0)" }
     }
 
-    /// A process that another test is starting holds this one's locks until it runs its program, so
-    /// that a folder may be taken for a moment after its broker has gone.
     func open(
         _ settings: SegmentBroker.Settings = SegmentBroker.Settings(),
         runtime: any Runtime = SteppedRuntime(), notices: Notices = Notices()
     ) throws -> SegmentBroker {
-        for _ in 0..<20 {
-            do throws(BrokerError) {
-                return try SegmentBroker(
-                    folder: path, settings: settings, runtime: runtime, notices: notices.take)
-            } catch {
-                guard error.description.contains("another broker has") else { throw error }
-                usleep(20_000)
-            }
-        }
-        return try SegmentBroker(
+        try SegmentBroker(
             folder: path, settings: settings, runtime: runtime, notices: notices.take)
     }
 }

@@ -1,5 +1,6 @@
 import EventSourcing
 import Foundation
+import Glibc
 import Messaging
 import TestKit
 import Testing
@@ -161,4 +162,30 @@ import Testing
         }
         return (0..<4).map { UInt8(truncatingIfNeeded: ~crc >> UInt32($0 * 8)) }
     }
+
+    @Test
+    func `a folder is free as soon as its broker has gone, though a copy of its lock is left`()
+        throws
+    {
+        var broker: SegmentBroker? = try folder.open()
+        _ = try broker?.publish(messages(1...1), to: "orders", expectedLast: 0)
+        // As a process has it that is being started and does not run its program yet.
+        let lock = try #require(openFile("\(folder.path)/.lock"))
+        let copy = dup(lock)
+        defer { close(copy) }
+        broker = nil
+        #expect(try folder.open().state(of: "orders").last == 1)
+    }
+
+    /// This process's descriptor of a file.
+    private func openFile(_ path: String) -> Int32? {
+        let wanted = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return names.compactMap(Int32.init).first {
+            let target = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/self/fd/\($0)")
+            return target == wanted
+        }
+    }
+
 }

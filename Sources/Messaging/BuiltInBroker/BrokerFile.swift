@@ -87,6 +87,10 @@ final class BrokerFile: Sendable {
         return false
     }
 
+    /// Gives up the lock. To close the file is not enough: a process that is just being started
+    /// holds it as well until it runs its program.
+    func unlock() { flock(descriptor, LOCK_UN) }
+
     private func failed(_ operation: String) -> FileError {
         FileError(operation: operation, path: path, code: errno)
     }

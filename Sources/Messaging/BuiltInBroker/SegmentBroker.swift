@@ -87,6 +87,8 @@ package final class SegmentBroker: Broker {
         for name in found.keys.sorted() { _ = found[name]?.state() }
     }
 
+    deinit { lockFile.unlock() }
+
     package func publish(_ messages: [BrokerMessage], to stream: String, expectedLast: UInt64)
         throws(BrokerError) -> UInt64
     {
