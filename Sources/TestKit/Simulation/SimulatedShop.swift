@@ -30,7 +30,7 @@ package final class SimulatedShop {
         let ordersPath = "\(folder)/orders.db"
         orders = SimulatedService(
             path: ordersPath, broker: broker, handler: NoCalls(), runtime: runtime,
-            // Few enough that orders of most seeds wait for their checkout to begin.
+            // Few, so that orders wait for their checkout to begin.
             makeCore: {
                 OrdersCore(
                     runtime: runtime, startLimit: 1 + Int(seed % 5), payWithin: .seconds(20))
