@@ -38,11 +38,12 @@ let package = Package(
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CPlatform"),
+        .target(name: "CWriteAhead", dependencies: ["CSQLite"]),
         target("EventSourcing"),
         target("Arguments"),
         target("Domain", uses: ["EventSourcing"]),
         target("Import", uses: ["EventSourcing", "Domain"]),
-        target("SQLite", uses: ["CSQLite"]),
+        target("SQLite", uses: ["CSQLite", "CWriteAhead"]),
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
         target(

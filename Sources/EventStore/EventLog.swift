@@ -24,17 +24,17 @@ package final class EventLog {
 
     /// Streams as they are committed.
     var streams = TwoGenerations<ExactText, StreamEntry>(capacity: 50_000)
-    /// Streams as the open transaction has changed them; never evicted, and as many as it appends
-    /// to.
-    var pending: [ExactText: StreamEntry] = [:]
-    /// The keys of `pending` in the order of their first change.
-    var touched: [ExactText] = []
+    /// Streams as the open transaction has changed them, in the order of their first change; never
+    /// evicted, and as many as it appends to. Nil where the change was taken back.
+    var pending: [(name: ExactText, entry: StreamEntry?)] = []
+    /// Where a stream is in `pending`.
+    var places: [ExactText: Int] = [:]
     /// Names that no stream had when the open transaction looked.
     var absent: Set<ExactText> = []
     /// The key that the next new stream gets.
     var nextStreamKey: Int64
-    /// What `pending` held before each append, for going back.
-    var journal: [(name: ExactText, before: StreamEntry?)] = []
+    /// What `pending` held at a place before each append, for going back.
+    var journal: [(place: Int, before: StreamEntry?)] = []
     var timersAhead = TimersAhead()
     private(set) var isClosed = false
     /// Whether `close` has marked the file.
@@ -55,7 +55,7 @@ package final class EventLog {
         var key: Int64
         var version: Version
         /// Whether its row must be written yet.
-        var isDirty = false
+        var isNew = false
     }
 
     /// How far a commit goes before it is answered.
@@ -177,9 +177,9 @@ package final class EventLog {
         let saved = (head, lastRecorded, tree, headLeaf)
         defer {
             // To empty a dictionary takes as long as it once was large.
-            pending.removeAll(keepingCapacity: pending.capacity < 1000)
+            places.removeAll(keepingCapacity: places.capacity < 1000)
             absent.removeAll(keepingCapacity: absent.capacity < 1000)
-            touched.removeAll(keepingCapacity: true)
+            pending.removeAll(keepingCapacity: true)
             journal.removeAll(keepingCapacity: true)
         }
         let transaction = Transaction(log: self, now: max(now, lastRecorded))
@@ -191,7 +191,7 @@ package final class EventLog {
                 try flush(transaction)
                 return value
             }
-            for name in touched { if let entry = pending[name] { streams[name] = entry } }
+            for (name, entry) in pending { if let entry { streams[name] = entry } }
             // Where this fails, the next commit looks at the timers themselves.
             do throws(SQLiteError) { try timersAhead.look(in: connection) } catch {
                 timersAhead.forget()
@@ -279,6 +279,7 @@ package final class EventLog {
     }
 
     private func flush(_ transaction: Transaction) throws(StoreError) {
+        try transaction.writeChanges()
         guard !transaction.records.isEmpty else { return }
         try transaction.settle()
         try transaction.write { (connection) throws(SQLiteError) in
@@ -288,25 +289,24 @@ package final class EventLog {
         }
     }
 
-    /// Writes the rows of streams that the transaction has changed.
+    /// Writes the rows of streams that the transaction has begun.
     func writeStreams() throws(SQLiteError) {
-        let upsert = try connection.statement(
-            """
-            INSERT INTO streams(key, name, version) VALUES (?1, ?2, ?3) \
-            ON CONFLICT(key) DO UPDATE SET version = excluded.version
-            """)
-        for name in touched {
-            guard let entry = pending[name], entry.isDirty else { continue }
-            try upsert.bind(1, entry.key)
-            try upsert.bind(2, name.text)
-            try upsert.bind(3, entry.version.value)
-            try upsert.run()
-            pending[name]?.isDirty = false
+        // One that was there before a savepoint was taken back is offered again.
+        let insert = try connection.statement(
+            "INSERT INTO streams(key, name) VALUES (?1, ?2) ON CONFLICT(key) DO NOTHING")
+        for place in pending.indices {
+            guard let entry = pending[place].entry, entry.isNew else { continue }
+            try insert.bind(1, entry.key)
+            try insert.bind(2, pending[place].name.text)
+            try insert.run()
+            pending[place].entry?.isNew = false
         }
     }
 
-    /// Has all streams of the transaction written again, as their rows were taken back.
-    func dirtyAll() { for name in touched { pending[name]?.isDirty = true } }
+    /// Has all streams of the transaction written again, as their rows may have been taken back.
+    func renewStreams() {
+        for place in pending.indices { pending[place].entry?.isNew = true }
+    }
 
     /// Promises that nothing is recorded as earlier than `moment` from here on, whatever the clock
     /// does.

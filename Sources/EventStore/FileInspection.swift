@@ -11,7 +11,7 @@ package struct FileInspection: Sendable {
     /// Of the tables; 0 where there are none.
     package private(set) var format: Int64 = 0
     /// Whether this build reads that format.
-    package var isKnownFormat: Bool { format == Schema.format }
+    package var isKnownFormat: Bool { (1...Schema.format).contains(format) }
     /// Whether there are no tables in it: a new log would be begun there.
     package var isEmpty: Bool { format == 0 && trouble == nil }
     package private(set) var name = ""

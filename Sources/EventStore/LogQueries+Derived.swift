@@ -28,11 +28,14 @@ extension LogQueries {
         }
     }
 
-    /// A stream's name and its version as they are kept; nil for an unknown key, or a name that is
-    /// none.
+    /// A stream's name and its greatest version; nil for an unknown key, or a name that is none.
     package func stream(key: Int64) throws(StoreError) -> (StreamID, Version)? {
         try reading { (connection) throws(SQLiteError) in
-            let row = try connection.statement("SELECT name, version FROM streams WHERE key = ?1")
+            let row = try connection.statement(
+                """
+                SELECT name, (SELECT max(version) FROM events WHERE stream = ?1) FROM streams
+                WHERE key = ?1
+                """)
             defer { row.reset() }
             try row.bind(1, key)
             guard try row.step(), let stream = StreamID(row.text(0)) else { return nil }
@@ -48,19 +51,18 @@ extension LogQueries {
     }
 
     /// Streams that are kept and have no event, at most `limit`.
-    package func emptyStreams(limit: Int) throws(StoreError) -> [(StreamID, Version)] {
+    package func emptyStreams(limit: Int) throws(StoreError) -> [StreamID] {
         try reading { (connection) throws(SQLiteError) in
             let row = try connection.statement(
                 """
-                SELECT name, version FROM streams s
+                SELECT name FROM streams s
                 WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.stream = s.key) LIMIT ?1
                 """)
             defer { row.reset() }
             try row.bind(1, Int64(max(0, limit)))
-            var found: [(StreamID, Version)] = []
+            var found: [StreamID] = []
             while try row.step() {
-                guard let stream = StreamID(row.text(0)) else { continue }
-                found.append((stream, Version(row.integer(1))))
+                if let stream = StreamID(row.text(0)) { found.append(stream) }
             }
             return found
         }

@@ -4,10 +4,10 @@ import SQLite
 package enum Schema {
     /// The format this build writes. A file of another format that no migration leads from is
     /// refused.
-    package static let format: Int64 = 1
+    package static let format: Int64 = 2
 
     /// Step n turns format n into n + 1; format 0 is an empty file.
-    static let migrations: [String] = [version1]
+    static let migrations: [String] = [version1, version2]
 
     /// Looks at the file before anything in it is changed, where there is one.
     ///
@@ -124,5 +124,24 @@ package enum Schema {
             id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL,
             position INTEGER NOT NULL);
         CREATE TABLE keys(owner TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
+        """
+    /// A stream's version is that of its last event, and is kept nowhere else. Timers and calls lie
+    /// in one tree by their keys, and in one by when they are due.
+    private static let version2 = """
+        ALTER TABLE streams DROP COLUMN version;
+        CREATE TABLE timers2(
+            key TEXT PRIMARY KEY, due INTEGER NOT NULL, source TEXT, request INTEGER NOT NULL,
+            within INTEGER NOT NULL, armed INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
+        INSERT INTO timers2 SELECT key, due, source, request, within, armed, data FROM timers;
+        DROP TABLE timers;
+        ALTER TABLE timers2 RENAME TO timers;
+        CREATE INDEX timers_by_due ON timers(source, due);
+        CREATE TABLE effects2(
+            key TEXT PRIMARY KEY, kind TEXT NOT NULL, stream TEXT NOT NULL, data TEXT NOT NULL,
+            metadata TEXT NOT NULL, attempts INTEGER NOT NULL, due INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO effects2 SELECT key, kind, stream, data, metadata, attempts, due FROM effects;
+        DROP TABLE effects;
+        ALTER TABLE effects2 RENAME TO effects;
+        CREATE INDEX effects_by_due ON effects(due);
         """
 }

@@ -40,7 +40,12 @@ public final class Transaction {
     /// For each attempt that is running, whether its savepoint is open: only what must be written
     /// at once needs one.
     private var savepoints: [Bool] = []
-    /// All that was done to effects so far, in order.
+    /// What becomes of timers and effects, in order. It is written at the end of the commit, or
+    /// where somebody looks: within an attempt each write would need a savepoint.
+    var changes: [Change] = []
+    /// How many of `changes` are written.
+    var writtenChanges = 0
+    /// All that was done to effects so far, in order, of what is written.
     package internal(set) var effectChanges: [EffectChange] = []
 
     init(log: EventLog, now: Timestamp) {
@@ -94,7 +99,7 @@ public final class Transaction {
 
     /// The stream's version, this transaction's appends counted.
     @usableFromInline package func version(of stream: StreamID) throws(StoreError) -> Version {
-        try entry(ExactText(stream.description))?.version ?? .none
+        try find(ExactText(stream.description)).entry?.version ?? .none
     }
 
     private func openSavepoints() throws(SQLiteError) {
@@ -105,12 +110,20 @@ public final class Transaction {
         }
     }
 
-    private func entry(_ name: ExactText) throws(StoreError) -> EventLog.StreamEntry? {
-        if let entry = log.pending[name] ?? log.streams[name] { return entry }
-        if log.absent.contains(name) { return nil }
+    /// A stream, nil where there is none, and its place among those that were changed.
+    private func find(_ name: ExactText) throws(StoreError)
+        -> (entry: EventLog.StreamEntry?, place: Int?)
+    {
+        let place = log.places[name]
+        if let place, let entry = log.pending[place].entry { return (entry, place) }
+        if let entry = log.streams[name] { return (entry, place) }
+        if log.absent.contains(name) { return (nil, place) }
         let found: EventLog.StreamEntry? = try log.reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
-                "SELECT key, version FROM streams WHERE name = ?1")
+                """
+                SELECT key, (SELECT max(version) FROM events WHERE stream = key) FROM streams
+                WHERE name = ?1
+                """)
             defer { statement.reset() }
             try statement.bind(1, name.text)
             guard try statement.step() else { return nil }
@@ -118,7 +131,7 @@ public final class Transaction {
                 key: statement.integer(0), version: Version(statement.integer(1)))
         }
         if let found { log.streams[name] = found } else { log.absent.insert(name) }
-        return found
+        return (found, place)
     }
 
     /// Appends `events` to one stream; they get the log's next positions.
@@ -132,20 +145,26 @@ public final class Transaction {
         defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
         let name = ExactText(stream.description)
-        let known = try entry(name)
+        let (known, place) = try find(name)
         let before = known?.version ?? .none
         guard expected.allows(before) else {
             throw .conflict(stream, expected: expected, actual: before)
         }
         guard !events.isEmpty else { return }
         let (_, overflow) = before.value.addingReportingOverflow(Int64(events.count))
-        guard !overflow, before >= .none, stream.isReadable else {
+        // A stream that is there has an event.
+        guard !overflow, before >= .none, known == nil || before > .none, stream.isReadable else {
             throw .notWritten(.noSuchStream(stream))
         }
-        var entry = known ?? EventLog.StreamEntry(key: log.nextStreamKey, version: .none)
+        var entry =
+            known ?? EventLog.StreamEntry(key: log.nextStreamKey, version: .none, isNew: true)
         if known == nil { log.nextStreamKey += 1 }
-        entry.isDirty = true
-        log.journal.append((name, log.pending[name]))
+        let at = place ?? log.pending.count
+        if place == nil {
+            log.places[name] = at
+            log.pending.append((name, nil))
+        }
+        log.journal.append((at, log.pending[at].entry))
         let recordedAt = max(now, log.lastRecorded, notBefore)
         for event in events {
             entry.version = Version(entry.version.value + 1)
@@ -160,12 +179,15 @@ public final class Transaction {
             streamKeys.append(entry.key)
         }
         log.lastRecorded = recordedAt
-        if log.pending.updateValue(entry, forKey: name) == nil { log.touched.append(name) }
+        log.pending[at].entry = entry
     }
 
     /// Writes what was appended where that stream is among it, so that it can be read.
     @usableFromInline package func settle(_ stream: StreamID) throws(StoreError) {
-        if log.pending[ExactText(stream.description)] != nil { try settle() }
+        guard let place = log.places[ExactText(stream.description)],
+            log.pending[place].entry != nil
+        else { return }
+        try settle()
     }
 
     /// Writes what was appended and is not written yet; the commit does so at its end.
@@ -230,7 +252,7 @@ public final class Transaction {
         let saved = (log.head, log.lastRecorded, log.tree, log.headLeaf)
         let (count, written, mark) = (records.count, writtenCount, log.journal.count)
         savepoints.append(false)
-        let changes = effectChanges.count
+        let marks = (changes.count, writtenChanges, effectChanges.count)
         do throws(StoreError) {
             let value = try body()
             if let failure { throw failure }
@@ -247,11 +269,13 @@ public final class Transaction {
             streamKeys.removeSubrange(count...)
             let isWritten = writtenCount > written
             writtenCount = written
-            effectChanges.removeSubrange(changes...)
-            for (name, before) in log.journal[mark...].reversed() { log.pending[name] = before }
+            changes.removeSubrange(marks.0...)
+            writtenChanges = marks.1
+            effectChanges.removeSubrange(marks.2...)
+            for (at, before) in log.journal[mark...].reversed() { log.pending[at].entry = before }
             log.journal.removeSubrange(mark...)
             // What was written within is gone with the savepoint.
-            if isWritten { log.dirtyAll() }
+            if isWritten { log.renewStreams() }
             failure = nil
             if savepoints.removeLast() { try rollback(because: error) }
             throw error

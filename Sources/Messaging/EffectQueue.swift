@@ -6,13 +6,13 @@ import EventStore
 /// It follows in memory what commits do to effects. The file is asked only when something in it
 /// may be due that is not here: at the start, for what was postponed, and above the limit.
 struct EffectQueue {
-    /// Handed out and not yet back: the effect's key by its id. SQLite gives ids again.
-    private var running: [Int64: String] = [:]
+    /// The keys of what was handed out and is not yet back.
+    private var running: Set<String> = []
     /// Due, and not handed out yet, in the order of their turns.
     private var ready: [Effect] = []
-    private var readyIDs: Set<Int64> = []
+    private var readyKeys: Set<String> = []
     /// Those whose results this commit took, until it says what becomes of them.
-    private var returned: Set<Int64> = []
+    private var returned: Set<String> = []
     /// All that the file holds beyond these is due at this time or later.
     private var next = Timestamp(microseconds: .min)
 
@@ -24,9 +24,8 @@ struct EffectQueue {
     /// Whether the effect was handed out, and its result is the first that comes back: then it is
     /// in the file for sure.
     mutating func takeBack(_ effect: Effect) -> Bool {
-        guard running[effect.id] == effect.key else { return false }
-        running[effect.id] = nil
-        returned.insert(effect.id)
+        guard running.remove(effect.key) != nil else { return false }
+        returned.insert(effect.key)
         return true
     }
 
@@ -38,14 +37,14 @@ struct EffectQueue {
                 // What the file has waiting goes first.
                 if effect.due <= now, next > now, ready.count < Self.limit {
                     ready.append(effect)
-                    readyIDs.insert(effect.id)
+                    readyKeys.insert(effect.key)
                 } else {
                     next = min(next, effect.due)
                 }
-            case .moved(let id, let due):
-                leave(id)
+            case .moved(let key, let due):
+                leave(key)
                 next = min(next, due)
-            case .finished(let id): leave(id)
+            case .finished(let key): leave(key)
             }
         }
         // What was neither finished nor postponed is due as before.
@@ -58,10 +57,10 @@ struct EffectQueue {
         returned = []
     }
 
-    private mutating func leave(_ id: Int64) {
-        returned.remove(id)
-        guard readyIDs.remove(id) != nil else { return }
-        ready.removeAll { $0.id == id }
+    private mutating func leave(_ key: String) {
+        returned.remove(key)
+        guard readyKeys.remove(key) != nil else { return }
+        ready.removeAll { $0.key == key }
     }
 
     /// Those that are to be called next, at most `limit`; each must come back.
@@ -73,8 +72,8 @@ struct EffectQueue {
         let fresh = Array(ready.prefix(limit))
         ready.removeFirst(fresh.count)
         for effect in fresh {
-            readyIDs.remove(effect.id)
-            running[effect.id] = effect.key
+            readyKeys.remove(effect.key)
+            running.insert(effect.key)
         }
         return fresh
     }
@@ -85,7 +84,7 @@ struct EffectQueue {
         let due = try log.effects(dueBy: now, limit: limit)
         if due.count < limit { next = try log.nextEffect(after: now) }
         for effect in due
-        where running[effect.id] == nil && readyIDs.insert(effect.id).inserted {
+        where !running.contains(effect.key) && readyKeys.insert(effect.key).inserted {
             ready.append(effect)
         }
     }

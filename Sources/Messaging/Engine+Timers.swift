@@ -8,13 +8,14 @@ extension Engine {
     /// Fires what is due. A timer that awaits a source waits until that source has been read beyond
     /// the due time.
     func fireTimers(in transaction: Transaction) throws(StoreError) {
-        let own = try log.timers(awaiting: nil, dueBy: transaction.now, limit: Self.timerLimit)
+        let own = try transaction.timers(
+            awaiting: nil, dueBy: transaction.now, limit: Self.timerLimit)
         for timer in own { try fire(timer, in: transaction) }
         for source in Core.sources {
             let name = source.log.value
             let checkpoint = checkpoint(of: source)
             // What the source recorded until it was due has been read: its silence is an answer.
-            let due = try log.timers(
+            let due = try transaction.timers(
                 awaiting: name, dueBy: min(checkpoint.asOf, transaction.now),
                 limit: Self.timerLimit)
             for timer in due {

@@ -7,19 +7,18 @@ import EventStore
 extension Bulletin {
     package var brokerMessage: BrokerMessage {
         switch self {
-        case .event(let message): message.brokerMessage
+        case .event(let message): message.brokerMessage(nil)
         case .watermark(let watermark): watermark.brokerMessage
         }
     }
 
     /// As `brokerMessage`, with what it says beside it for readers in this process.
     package var published: BrokerMessage {
-        let message = brokerMessage
+        switch self {
         // A value that was altered on its way into a header is read as it stands there.
-        guard case .event(let event) = self, event.isFaithful else { return message }
-        return BrokerMessage(
-            subject: message.subject, id: message.id, headers: message.headers,
-            payload: message.payload, meaning: self)
+        case .event(let message): message.brokerMessage(message.isFaithful ? self : nil)
+        case .watermark(let watermark): watermark.brokerMessage
+        }
     }
 
     /// Reads a message that a relay of ours published.
@@ -42,7 +41,7 @@ extension Bulletin {
 }
 
 extension Message {
-    fileprivate var brokerMessage: BrokerMessage {
+    fileprivate func brokerMessage(_ meaning: Bulletin?) -> BrokerMessage {
         var headers = HeaderBlock.Writer()
         headers.add("ce-specversion", "1.0")
         headers.add("ce-id") { identity.append(to: &$0) }
@@ -87,7 +86,7 @@ extension Message {
         id.append(contentsOf: channel.utf8)
         return BrokerMessage(
             subject: subject, id: String(decoding: id, as: UTF8.self), headers: headers.finish(),
-            payload: data)
+            payload: data, meaning: meaning)
     }
 
     /// Whether what is read from the headers is what was written into them.

@@ -1,4 +1,5 @@
 import CSQLite
+import CWriteAhead
 
 /// One connection to one SQLite file. Belongs to one thread at a time.
 package final class Connection {
@@ -38,7 +39,7 @@ package final class Connection {
     /// - Throws: `SQLiteError` where the file cannot be opened, is no database, or is newer than
     ///   this SQLite reads.
     package init(path: String, mode: Mode, durability: Durability = .full) throws(SQLiteError) {
-        _ = Self.isConfigured
+        let system = Self.system
         var opened: OpaquePointer?
         let flags: Int32
         let name: String
@@ -51,7 +52,7 @@ package final class Connection {
         case .immutable:
             (flags, name) = (SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, Connection.immutableURI(path))
         }
-        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+        let code = sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX, system)
         guard code == SQLITE_OK, let opened else {
             let text = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(opened)
@@ -90,9 +91,10 @@ package final class Connection {
         sqlite3_close_v2(handle)
     }
 
-    private static let isConfigured: Bool = {
+    /// The name of what SQLite reaches files through.
+    private nonisolated(unsafe) static let system: UnsafePointer<CChar>? = {
         kassa_sqlite3_count_no_memory()
-        return true
+        return kassa_gather_vfs()
     }()
 
     private static func immutableURI(_ path: String) -> String {

@@ -10,9 +10,11 @@ extension BenchCommand {
         "lines", "COUNT", "lines an order", default: "3")
 
     static let shopOptions: [Option] = [
-        .value("orders", "COUNT", "how many to place as fast as they are accepted; 10000 without"),
-        .value("duration", "SECONDS", "place for so long instead"), clientsOption, linesOption,
-        .value("half", "SECONDS", "how long half of the load is held afterwards", default: "5"),
+        .value("orders", "COUNT", "how many the burst has; 10000 without"),
+        .value("duration", "SECONDS", "have a burst for so long instead"), clientsOption,
+        linesOption,
+        .value("full", "SECONDS", "how long as many are placed as are completed", default: "10"),
+        .value("half", "SECONDS", "how long half of that load is held", default: "5"),
         .value("url", "URL", "drive a shop that runs there; without, one is started"),
     ]
 
@@ -41,6 +43,7 @@ extension BenchCommand {
         if let seconds { settings.burst = .seconds(seconds) }
         settings.clients = try clients(invocation)
         settings.lines = try lines(invocation)
+        settings.fullSeconds = try invocation.integer("full", in: 1...86_400)
         settings.halfSeconds = try invocation.integer("half", in: 1...86_400)
         if invocation.optionalText("url") != nil {
             let (host, port) = try invocation.gateway()

@@ -49,6 +49,7 @@ enum BenchCommand {
 
     /// 0, or 1 where what was measured is a failure.
     static func run(_ invocation: Invocation) throws -> Int32 {
+        Allocator.tune()
         let kind = Kind(rawValue: invocation.path.last ?? "") ?? .shop
         let run = try kind.plan(invocation)
         let (report, failures) = try run()

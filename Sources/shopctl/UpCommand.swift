@@ -31,6 +31,7 @@ enum UpCommand {
         example: "shopctl up --data .kassa --port 8080")
 
     static func run(_ invocation: Invocation) throws {
+        Allocator.tune()
         // Blocked before any thread is there, so that only sigwait below hears them.
         var signals = sigset_t()
         sigemptyset(&signals)

@@ -8,6 +8,11 @@ import Testing
     @Test func `a log that the first build of format 1 wrote is read to the last byte`() throws {
         let folder = try Folder()
         try folder.stranger().execute(formatOne)
+        try folder.stranger().execute(
+            """
+            INSERT INTO effects
+            VALUES(7, 'pay', 'call', 'order-a', '{}', '{"actor":"x"}', 2, 5)
+            """)
         let log = try folder.open()
         #expect(log.head == Position(4))
         #expect(log.epoch == Epoch(2))
@@ -32,6 +37,12 @@ import Testing
             log.tree.root.hex == "c9948030abc0517cd4718409d1a5c861af64e7c32c087fd31e6c0d2ff5d80387")
         #expect(try log.queries.published()?.position == Position(2))
         #expect(try log.timers(awaiting: nil, dueBy: noon, limit: 9).map(\.key) == ["t"])
+        #expect(
+            try log.effects(dueBy: noon, limit: 9) == [
+                Effect(
+                    key: "pay", kind: "call", stream: order("a"), data: "{}",
+                    metadata: #"{"actor":"x"}"#, attempts: 2, due: Timestamp(microseconds: 5))
+            ])
         try log.append(events(1), to: order("a"), expecting: .exactly(Version(3)))
     }
 
@@ -108,12 +119,12 @@ import Testing
         try folder.stranger().execute(change)
     }
 
-    @Test(arguments: [2, 99, -1, Int64.max >> 33])
+    @Test(arguments: [3, 99, -1, Int64.max >> 33])
     func `a file of another format is refused and left as it is`(format: Int64) throws {
         try makeLog("PRAGMA user_version=\(format)")
         let thrown = try refusal()
         #expect(thrown?.kind == "unusable")
-        if format > 1 {
+        if format > 2 {
             #expect(thrown?.description.contains("format \(format)") == true)
             #expect(thrown?.description.contains("run a newer build") == true)
         }
@@ -182,9 +193,12 @@ import Testing
         #expect(throws: StoreError.self) { try folder.open() }
     }
 
-    @Test(arguments: ["9223372036854775807", "-1", "'text'", "x'00'"])
+    @Test(arguments: [
+        "9223372036854775807 - 5 + position", "-position", "'text' || position",
+        "zeroblob(position)",
+    ])
     func `a damaged version is an error and no trap`(version: String) throws {
-        try makeLog("UPDATE streams SET version = \(version)")
+        try makeLog("DROP TRIGGER events_stay; UPDATE events SET version = \(version)")
         let log = try folder.open()
         #expect(
             failure { () throws(StoreError) in try log.append(events(1), to: order("a")) } != nil)

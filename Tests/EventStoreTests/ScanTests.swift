@@ -58,9 +58,9 @@ import Testing
     @Test func `streams without events are told apart`() throws {
         try log.append(events(1), to: order("a"))
         try folder.stranger().execute(
-            "INSERT INTO streams(name, version) VALUES ('order-ghost', 2), ('broken', 1)")
+            "INSERT INTO streams(name) VALUES ('order-ghost'), ('broken')")
         let found = try reader().emptyStreams(limit: 10)
-        #expect(found.map(\.0) == [order("ghost")] && found.map(\.1) == [Version(2)])
+        #expect(found == [order("ghost")])
         #expect(try reader().stream(key: 99) == nil)
     }
 

@@ -162,14 +162,41 @@ import Testing
         #expect(try log.effects(dueBy: noon + .microseconds(-1), limit: 9).isEmpty)
     }
 
-    @Test func `effects come in the order they are due, then as they were asked for`() throws {
+    @Test func `effects come in the order they are due, then of their keys`() throws {
         try log.run { (transaction) throws(StoreError) in
             for key in ["c", "a", "b"] { try transaction.request(effect(key)) }
             try transaction.request(effect("early", due: noon + .seconds(-1)))
         }
-        #expect(try log.effects(dueBy: noon, limit: 9).map(\.key) == ["early", "c", "a", "b"])
-        #expect(try log.effects(dueBy: noon, limit: 2).map(\.key) == ["early", "c"])
+        #expect(try log.effects(dueBy: noon, limit: 9).map(\.key) == ["early", "a", "b", "c"])
+        #expect(try log.effects(dueBy: noon, limit: 2).map(\.key) == ["early", "a"])
         #expect(try log.effects(dueBy: noon, limit: -1).isEmpty)
+    }
+
+    @Test func `what an attempt asked for goes with it, whether or not somebody looked`() throws {
+        for looks in [false, true] {
+            try log.run { (transaction) throws(StoreError) in
+                try transaction.request(effect("kept"))
+                try transaction.set(Timer(key: "kept", due: noon, data: ""))
+                do throws(StoreError) {
+                    try transaction.attempt { () throws(StoreError) in
+                        try transaction.request(effect("given up"))
+                        try transaction.finish(effect("kept"))
+                        try transaction.removeTimer("kept")
+                        try transaction.set(Timer(key: "given up", due: noon, data: ""))
+                        if looks {
+                            #expect(try transaction.isWaiting(effect("given up")))
+                            #expect(
+                                try transaction.timers(awaiting: nil, dueBy: noon, limit: 9)
+                                    .map(\.key) == ["given up"])
+                        }
+                        throw StoreError.conflict(order("a"), expected: .any, actual: .none)
+                    }
+                } catch {}
+                #expect(try transaction.isWaiting(effect("kept")))
+            }
+            #expect(try log.effects(dueBy: noon, limit: 9).map(\.key) == ["kept"])
+            #expect(try log.timers(awaiting: nil, dueBy: noon, limit: 9).map(\.key) == ["kept"])
+        }
     }
 
     @Test func `a postponed effect comes later and counts, a finished one is gone`() throws {

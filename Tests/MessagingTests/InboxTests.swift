@@ -38,6 +38,21 @@ import Testing
         #expect(next(&inbox, at: noon + .milliseconds(5)) == "..")
     }
 
+    @Test func `a writer that rests is left alone by what can rest, once it knows of some`() {
+        var inbox = Box()
+        func wakes(_ input: EngineInput<OrdersCore>) -> Bool {
+            inbox.add(.init(input: input) { _ in })
+        }
+        #expect(wakes(.published(.start)) && wakes(.published(.start)))
+        _ = next(&inbox, at: noon)
+        inbox.rest(for: .seconds(60), at: noon)
+        #expect(wakes(.published(.start)))
+        #expect(!wakes(.bulletins(source, [])))
+        #expect(wakes(.checkpoint(source)))
+        inbox.rest(for: .zero, at: noon)
+        #expect(wakes(.published(.start)))
+    }
+
     @Test
     func `a batch keeps to the limit, but for one lot of the rest, and nothing is left behind`() {
         var inbox = Box()

@@ -66,21 +66,22 @@ import Testing
                 DELETE FROM events WHERE position = (SELECT max(position) FROM events);
                 """, finds: ["payments", "the tree over all leaves"]),
         Change(
-            name: "a stream's version", file: "orders",
-            sql: "UPDATE streams SET version = version + 1 WHERE key = 1;",
-            finds: ["orders", "is kept at version"]),
+            name: "a version that is missing", file: "orders",
+            sql: Change.unlocked + "UPDATE events SET version = 1000 WHERE position = 5;",
+            finds: ["orders", "has no version", "was changed"]),
         Change(
-            name: "a stream that goes on behind its version", file: "payments",
-            sql: "UPDATE streams SET version = 3 WHERE version = 4;",
-            finds: ["payments", "is kept at version 3, its events end at 4"]),
+            name: "a version below the others of its stream", file: "payments",
+            sql: Change.unlocked + "UPDATE events SET version = -1 WHERE position = 2;",
+            finds: ["payments", "has no version", "was changed"]),
         Change(
-            name: "a stream that is kept at no version", file: "deliveries",
-            sql: "UPDATE streams SET version = 0 WHERE key = 1;",
-            finds: ["stock-mug is kept at version 0, its events end at 1"]),
+            name: "an event of another stream", file: "deliveries",
+            sql: Change.unlocked + """
+                UPDATE events SET stream = 2, version = 1000 WHERE position = 1;
+                """, finds: ["deliveries", "has no version", "was changed"]),
         Change(
             name: "a stream without events", file: "orders",
-            sql: "INSERT INTO streams(name, version) VALUES ('order-ghost', 2);",
-            finds: ["orders", "order-ghost is kept at version 2, its events end at 0"]),
+            sql: "INSERT INTO streams(name) VALUES ('order-ghost');",
+            finds: ["orders", "order-ghost has no events"]),
         Change(
             name: "an event that cannot be read, and another that was changed", file: "orders",
             sql: Change.unlocked + """

@@ -63,7 +63,7 @@ import Testing
 
     private func check(_ report: Report, orders: Double) throws {
         #expect(try report.figure("burst", "accepted") == orders)
-        for section in ["burst", "half load"] {
+        for section in ["full load", "half load", "burst"] {
             let accepted = try report.figure(section, "accepted")
             #expect(accepted > 0)
             #expect(try report.figure(section, "refused with 503") == 0)
@@ -83,7 +83,7 @@ import Testing
 
     @Test func `a small bench of a whole shop has figures that fit each other`() throws {
         let folder = try Folder()
-        let arguments = ["--orders", "50", "--clients", "4", "--half", "1"]
+        let arguments = ["--orders", "50", "--clients", "4", "--full", "1", "--half", "1"]
         let finished = try bench(arguments, in: folder)
         #expect(finished.code == 0 && finished.error.isEmpty, "\(finished)")
         let report = try Report(finished)
@@ -105,7 +105,8 @@ import Testing
     @Test func `a shop that runs already is driven, and its process left out`() throws {
         let shop = try RunningShop(try Folder())
         let arguments = [
-            "shop", "--orders", "30", "--clients", "3", "--half", "1", "--url", shop.url,
+            "shop", "--orders", "30", "--clients", "3", "--full", "1", "--half", "1", "--url",
+            shop.url,
         ]
         let report = try Report(try bench(arguments, in: shop.folder))
         try check(report, orders: 30)

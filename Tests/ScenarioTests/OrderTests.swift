@@ -82,13 +82,14 @@ import Testing
         #expect(answer.headers["X-Correlation-Id"] == "basket 7")
         _ = try shop.end(of: answer["id"])
         let path = "/v1/orders/\(answer["id"])/timeline"
-        let events = try eventually("the last mail is in the timeline") {
+        // Each log comes to the rows at its own pace.
+        let events = try eventually("the last mail, and all services, are in the timeline") {
             let events = try shop.get(path).json["events"]?.array ?? []
             let mails = events.filter { $0["type"]?.string == "notification.sent" }
-            return mails.count == 4 ? events : nil
+            let logs = Set(events.compactMap { $0["id"]?.string?.split(separator: "/").first })
+            let isWhole = mails.count == 4 && Set(logs.map { String($0) }) == Set(services)
+            return isWhole ? events : nil
         }
-        let logs = Set(events.compactMap { $0["id"]?.string?.split(separator: "/").first })
-        #expect(Set(logs.map { String($0) }) == Set(services))
         #expect(events.allSatisfy { $0["correlationId"]?.string == "basket 7" })
         for service in services {
             let recorded = try Shopctl.events(service, in: shop.folder)

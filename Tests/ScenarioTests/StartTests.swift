@@ -141,7 +141,7 @@ import Testing
         let good = FileManager.default.contents(atPath: path)
         _ = try sqlite(path, "PRAGMA user_version = 99")
         expectRefusal(try up(shop.folder), path, "format 99", "newer build")
-        _ = try sqlite(path, "PRAGMA user_version = 1; UPDATE log SET name = 'other'")
+        _ = try sqlite(path, "PRAGMA user_version = 2; UPDATE log SET name = 'other'")
         expectRefusal(try up(shop.folder), path, "it is the log other")
         let garbage = Data("this is no database, it only looks like a file\n".utf8)
         for bytes in [garbage, garbage + Data(repeating: 0x5A, count: 100_000)] {

@@ -12,7 +12,7 @@ enum Layout {
             "Arguments": [],
             "Domain": ["EventSourcing"],
             "Import": ["EventSourcing", "Domain"],
-            "SQLite": ["CSQLite"],
+            "SQLite": ["CSQLite", "CWriteAhead"],
             "EventStore": ["SQLite", "EventSourcing", "CPlatform"],
             "Messaging": ["EventStore", "EventSourcing", "CPlatform"],
             "Projections": [

@@ -18,6 +18,9 @@ package final class LoadDriver {
         /// So many a second are due, at even distances, whatever became of earlier ones. One that
         /// finds no connection free waits, and its waiting counts.
         case open(perSecond: Double)
+        /// So many may have been sent until now, as `allowed` says each time it is asked: as often
+        /// as something happens, and every few milliseconds.
+        case upTo(_ allowed: @Sendable () -> Int)
     }
 
     /// How much is sent.
@@ -116,14 +119,15 @@ package final class LoadDriver {
                 plan.take()
             }
             if inFlight == 0, plan.isOver(at: now) { break }
-            let wake = [paused.first?.until, idle.first == nil ? nil : plan.next].compactMap { $0 }
+            let wake = [paused.first?.until, idle.first == nil ? nil : plan.wake(at: now)]
+                .compactMap { $0 }
             for event in ready.prefix(epoll.wait(&ready, now: now, until: wake.min())) {
                 let line = Int(event.token)
                 guard let status = try receive(line), lines[line].isBusy else { continue }
                 now = Moment.now()
                 (lastAnswer, inFlight) = (now, inFlight - 1)
                 lines[line].isBusy = false
-                if status == 503, case .closed = pace {
+                if status == 503, plan.next == nil {
                     paused.append((line, now + Self.pause))
                 } else {
                     idle.append(line)

@@ -4,6 +4,7 @@ import Glibc
 struct LoadPlan {
     let start: Moment
     private let interval: Double?
+    private let allowed: (() -> Int)?
     private let amount: LoadDriver.Amount
     /// How many were sent.
     private(set) var taken = 0
@@ -11,11 +12,11 @@ struct LoadPlan {
     init(_ pace: LoadDriver.Pace, _ amount: LoadDriver.Amount, start: Moment) {
         self.start = start
         self.amount = amount
-        interval =
-            switch pace {
-            case .closed: nil
-            case .open(let perSecond): 1e9 / max(perSecond, 1e-3)
-            }
+        switch pace {
+        case .closed: (interval, allowed) = (nil, nil)
+        case .open(let perSecond): (interval, allowed) = (1e9 / max(perSecond, 1e-3), nil)
+        case .upTo(let most): (interval, allowed) = (nil, most)
+        }
     }
 
     mutating func take() { taken += 1 }
@@ -25,9 +26,12 @@ struct LoadPlan {
         interval.map { Moment(nanoseconds: start.nanoseconds + Int64($0 * Double(taken))) }
     }
 
+    /// When to look again whether one is due; nil for when a connection is free.
+    func wake(at now: Moment) -> Moment? { allowed == nil ? next : now + .milliseconds(5) }
+
     /// The moment that the next request counts from, where it is due by now and there is one.
     func due(at now: Moment) -> Moment? {
-        guard !isOver(at: now) else { return nil }
+        guard !isOver(at: now), allowed.map({ taken < $0() }) ?? true else { return nil }
         guard let next else { return now }
         return next <= now ? next : nil
     }

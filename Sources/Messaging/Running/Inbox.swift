@@ -29,8 +29,16 @@ package struct Inbox<Core: ServiceCore>: Sendable {
 
     package var count: Int { awaited.count + steady.count }
 
-    package mutating func add(_ pending: Pending) {
-        if pending.input.canRest { steady.append(pending) } else { awaited.append(pending) }
+    /// - Returns: whether the writer has to look: not where it sleeps until more has gathered.
+    @discardableResult
+    package mutating func add(_ pending: Pending) -> Bool {
+        guard pending.input.canRest else {
+            awaited.append(pending)
+            return true
+        }
+        let knowsOfSome = count > 0
+        steady.append(pending)
+        return !knowsOfSome || restsUntil.map { pending.since >= $0 } ?? true
     }
 
     /// The next batch, of at most `limit` inputs; how long to wait for it where there is none yet.

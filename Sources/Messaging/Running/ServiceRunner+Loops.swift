@@ -95,14 +95,35 @@ extension ServiceRunner {
                 (calls) -> Monitor<Calls>.Look<[Effect]> in
                 if calls.isStopping { return .done([]) }
                 guard !calls.waiting.isEmpty else { return .wait(atMost: nil) }
-                let effects = Array(calls.waiting.prefix(handler.most))
+                let share = min(calls.waiting.count / settings.effectThreads, Self.quickCalls)
+                let effects = Array(calls.waiting.prefix(max(handler.most, share)))
                 calls.waiting.removeFirst(effects.count)
                 return .done(effects)
             }
             guard let effects else { continue }
             if effects.isEmpty { return }
-            submit(zip(effects, handler.run(effects)).map { .effect($0, $1) })
+            run(effects[...])
         }
+    }
+
+    /// So many calls a thread takes at once, where they are quick.
+    private static var quickCalls: Int { 16 }
+
+    /// Makes calls one after the other; once one was slow the rest is left to whoever is free.
+    private func run(_ effects: ArraySlice<Effect>) {
+        var left = effects
+        var results: [EngineInput<Core>] = []
+        let start = MonotonicTime.now()
+        while !left.isEmpty {
+            let lot = Array(left.prefix(handler.most))
+            left = left.dropFirst(lot.count)
+            results += zip(lot, handler.run(lot)).map { .effect($0, $1) }
+            guard !left.isEmpty, MonotonicTime.now() - start > .milliseconds(1) else { continue }
+            calls.withLock { $0.waiting.insert(contentsOf: left, at: 0) }
+            calls.wakeAll()
+            left = []
+        }
+        submit(results)
     }
 
     func relay() {

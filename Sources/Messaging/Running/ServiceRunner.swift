@@ -144,6 +144,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     }
 
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
+        var wakes = false
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the service is stopping" }
             if isBounded, inbox.awaited.count >= settings.inboxLimit {
@@ -155,20 +156,20 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
             {
                 return "too many requests wait already"
             }
-            inbox.add(.init(input: input, reply: reply))
+            wakes = inbox.add(.init(input: input, reply: reply))
             return nil
         }
         if let refusal { return reply(.unavailable(refusal)) }
-        inbox.wakeAll()
+        if wakes { inbox.wakeAll() }
     }
 
     /// Hands inputs to the writer whose outputs nobody waits for.
     func submit(_ inputs: [EngineInput<Core>]) {
-        inbox.withLock { inbox in
-            guard !inbox.isStopping else { return }
-            for input in inputs { inbox.add(.init(input: input, reply: { _ in })) }
+        let wakes = inbox.withLock { inbox in
+            guard !inbox.isStopping else { return false }
+            return inputs.reduce(false) { inbox.add(.init(input: $1, reply: { _ in })) || $0 }
         }
-        inbox.wakeAll()
+        if wakes { inbox.wakeAll() }
     }
 
     /// Hands an input to the writer and waits for its output.

@@ -10,6 +10,9 @@ final class Exchange: Sendable {
 
     let request: HTTPRequest
     let trace: TraceContext
+    /// Whether the client began the trace: then what it leads to is recorded as part of it. One
+    /// that begins here ends with the answer, and says no more than the correlation.
+    private let isTraced: Bool
     let correlation: String
     let principal: String
     private let responder: Responder
@@ -18,10 +21,9 @@ final class Exchange: Sendable {
         self.request = request
         self.responder = responder
         let parents = request.headers.values("traceparent")
-        trace =
-            parents.count == 1
-            ? TraceContext(parents[0]) ?? TraceContext(fresh: runtime)
-            : TraceContext(fresh: runtime)
+        let parent = parents.count == 1 ? TraceContext(parents[0]) : nil
+        isTraced = parent != nil
+        trace = parent ?? TraceContext(fresh: runtime)
         let correlations = request.headers.values("X-Correlation-Id")
         correlation =
             correlations.count == 1 && Self.isName(correlations[0])
@@ -56,7 +58,7 @@ final class Exchange: Sendable {
 
     func metadata(occurredAt: Timestamp? = nil) -> Metadata {
         Metadata(
-            correlation: correlation, actor: principal, trace: trace.header,
+            correlation: correlation, actor: principal, trace: isTraced ? trace.header : nil,
             occurredAt: occurredAt)
     }
 

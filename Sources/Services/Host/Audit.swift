@@ -7,7 +7,7 @@ import Projections
 /// Replays a shop's history from its files alone, and compares it with what the shop has in use.
 ///
 /// Each log: gapless positions, leaves over the stored bytes, the tree's root, time that never runs
-/// backwards, each stream folded afresh. Then what is derived: stream versions, timers of open
+/// backwards, each stream folded afresh. Then what is derived: streams, timers of open
 /// checkouts, due calls, snapshots, and the read store row by row. Then what must agree across
 /// services: money, parcels and orders' ends. A running shop may be audited.
 package struct Audit: Sendable {

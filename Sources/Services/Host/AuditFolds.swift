@@ -20,7 +20,7 @@ private struct StreamFolds<D: Decider> {
         return nil
     }
 
-    /// What has not come to its end: of streams that are kept at a version they do not have.
+    /// What has not come to its end: of streams whose events are out of order.
     mutating func rest() -> [(id: String, state: D)] {
         defer { open = [:] }
         return open.values.sorted { $0.id < $1.id }

@@ -30,7 +30,7 @@ struct AuditFindings: Sendable {
 protocol AuditFold {
     /// Folds the next event of a stream; events of other streams lie between.
     ///
-    /// - Parameter isLast: the stream ends with it, by the version that is kept for it.
+    /// - Parameter isLast: the stream ends with it, by its greatest version.
     /// - Throws: `unreadableEvent`; what the caller's notes throw.
     mutating func fold(_ event: ScannedEvent, of stream: StreamID, isLast: Bool)
         throws(StoreError)
@@ -80,16 +80,13 @@ private struct LeafBatch {
 /// moment.
 ///
 /// Memory holds the streams that are unfinished at one place of the log, whatever its length: a
-/// stream is done with at the version that is kept for it.
+/// stream is done with at its greatest version.
 struct AuditedLog {
     private struct OpenStream {
         let stream: StreamID
-        let kept: Version
+        let last: Version
         var version = Version.none
     }
-
-    /// The most streams that are named of those that go on behind the version that is kept.
-    private static let overrunLimit = AuditFindings.limit
 
     private let path: String
     let queries: LogQueries
@@ -101,7 +98,6 @@ struct AuditedLog {
     private(set) var findings = AuditFindings()
     private var leaves = LeafBatch()
     private var streams: [Int64: OpenStream] = [:]
-    private var overruns: [Int64: OpenStream] = [:]
     private var streamCount: Int64 = 0
     private var position = Position.start
     private var time = Timestamp.epoch
@@ -125,7 +121,8 @@ struct AuditedLog {
         var unreadable: StoreError?
         var scan = try LogScan(queries)
         while let event = try scan.next() {
-            if let (stream, isLast) = try check(event), unreadable == nil {
+            let (stream, isLast) = try check(event)
+            if unreadable == nil {
                 do throws(StoreError) {
                     try fold.fold(event, of: stream, isLast: isLast)
                 } catch { unreadable = error }
@@ -140,10 +137,9 @@ struct AuditedLog {
         try fold.finish(queries, &findings)
     }
 
-    /// - Returns: the event's stream, and whether it ends here; nil for an event behind the end
-    ///   that is kept.
+    /// - Returns: the event's stream, and whether it ends here.
     private mutating func check(_ event: ScannedEvent) throws(StoreError)
-        -> (stream: StreamID, isLast: Bool)?
+        -> (stream: StreamID, isLast: Bool)
     {
         if event.position != position.next {
             findings.add("events are missing between \(position) and \(event.position)")
@@ -157,52 +153,35 @@ struct AuditedLog {
         leaves.add(event, of: open.stream)
         if leaves.isFull { leaves.check(&tree, &findings) }
         let expected = Version(open.version.value + 1)
-        let isKnown = open.version > .none
-        open.version = event.version
-        guard event.version <= open.kept else {
-            if isKnown { findings.add("\(open.stream) has no version \(expected)") }
-            streams[event.key] = nil
-            if overruns.count < Self.overrunLimit || overruns[event.key] != nil {
-                overruns[event.key] = open
-            }
-            return nil
-        }
         if event.version != expected {
             findings.add("\(open.stream) has no version \(expected)")
         }
-        let isLast = event.version >= open.kept
+        open.version = event.version
+        let isLast = event.version >= open.last
         streams[event.key] = isLast ? nil : open
         return (open.stream, isLast)
     }
 
     /// A stream whose first event this is, or that was done with before.
     private mutating func find(_ event: ScannedEvent) throws(StoreError) -> OpenStream {
-        guard let (stream, kept) = try queries.stream(key: event.key) else {
+        guard let (stream, last) = try queries.stream(key: event.key) else {
             throw .unusable(
                 path: path,
                 why: "event \(event.position) of \(queries.name) is damaged; restore a backup")
         }
-        if event.version <= kept { streamCount += 1 }
-        return OpenStream(stream: stream, kept: kept)
+        streamCount += 1
+        return OpenStream(stream: stream, last: last)
     }
 
     private mutating func checkEnd() throws(StoreError) {
         if let stored = try queries.storedTree(), stored != tree {
             findings.add("the tree over all leaves is not the one that was kept")
         }
-        for open in (Array(streams.values) + overruns.values).sorted(by: { $0.stream < $1.stream })
-        {
-            add(open.stream, kept: open.kept, end: open.version)
-        }
         // Where all agree, that they are as many is enough.
         let kept = try queries.countStreams()
         guard findings.count > 0 || kept != streamCount else { return }
-        for (stream, kept) in try queries.emptyStreams(limit: AuditFindings.limit) {
-            add(stream, kept: kept, end: .none)
+        for stream in try queries.emptyStreams(limit: AuditFindings.limit) {
+            findings.add("\(stream) has no events")
         }
-    }
-
-    private mutating func add(_ stream: StreamID, kept: Version, end: Version) {
-        findings.add("\(stream) is kept at version \(kept), its events end at \(end)")
     }
 }

@@ -63,6 +63,9 @@ final class BenchedShop {
         _ = try standing()
     }
 
+    /// The same shop, seen from another thread.
+    func observer() throws -> BenchedShop { try BenchedShop(host: host, port: port) }
+
     private static func client(_ host: String, _ port: UInt16) -> HTTPClient {
         HTTPClient(host: host, port: port, options: options)
     }

@@ -26,7 +26,8 @@ struct LoadPhase {
 
     init(
         _ shop: BenchedShop, _ driver: LoadDriver, _ pace: LoadDriver.Pace,
-        _ amount: LoadDriver.Amount, requests: [[UInt8]], progress: (String) -> Void
+        _ amount: LoadDriver.Amount, requests: [[UInt8]], accept: () -> Void = {},
+        progress: (String) -> Void
     ) throws {
         before = try shop.standing()
         after = before
@@ -38,6 +39,7 @@ struct LoadPhase {
                 switch answer.status {
                 case 201:
                     accepted += 1
+                    accept()
                     placing.add(microseconds: answer.nanoseconds / 1000)
                 case 503: refused += 1
                 default: failed += 1

@@ -2,8 +2,8 @@ import EventSourcing
 import Foundation
 import HTTP
 
-/// Orders through the whole shop over HTTP: a burst as fast as it accepts them, then half of what
-/// it completed, each until every order is completed and the rows show it.
+/// Orders through the whole shop over HTTP: as many as it completes, then half of that, then a
+/// burst as fast as it accepts them, each until every order is completed and the rows show it.
 package enum ShopBench {
     /// Which shop is driven.
     package enum Target: Sendable {
@@ -24,7 +24,8 @@ package enum ShopBench {
         package var burst = Burst.orders(10_000)
         package var clients = 64
         package var lines = 3
-        /// How long half of the load is held.
+        /// How long all of what is completed is placed, and half of it.
+        package var fullSeconds = 10
         package var halfSeconds = 5
 
         package init() {}
@@ -56,39 +57,52 @@ package enum ShopBench {
 
         var report = BenchReport()
         let sampler = StageSampler()
-        let burst = try LoadPhase(
-            shop, driver, .closed, settings.amount, requests: requests
-        ) { progress("burst: \($0)") }
+        let full = try fullLoad(shop, driver, settings, requests, progress)
         let (stages, spent, samples) = sampler.end()
-        guard burst.accepted > 0 else {
+        guard full.accepted > 0 else {
             throw BenchedShop.Failure.refused(
-                "no order was accepted: \(burst.refused) refused, \(burst.failed) failed")
+                "no order was accepted: \(full.refused) refused, \(full.failed) failed")
         }
         try shop.waitUntilQuiet()
-        let rate = burst.completedPerSecond / 2
-        // Connections of its own: those of the burst may have been idle for too long by now.
+        let rate = full.completedPerSecond / 2
+        // Connections of its own: others may have been idle for too long by now.
         let half = try LoadPhase(
             shop, try shop.driver(connections: settings.clients), .open(perSecond: rate),
             .time(.seconds(settings.halfSeconds)),
             requests: requests
         ) { progress("half load: \($0)") }
         try shop.waitUntilQuiet()
+        let burst = try LoadPhase(
+            shop, try shop.driver(connections: settings.clients), .closed, settings.amount,
+            requests: requests
+        ) { progress("burst: \($0)") }
+        try shop.waitUntilQuiet()
 
         // Before all logs are read, which is no part of what a shop does.
         let memory = ProcessState.read()
         progress("reading the logs")
-        try describe(burst, of: shop, settings, in: &report)
-        try describe(half, at: rate, of: shop, in: &report)
+        report.begin(
+            "full load: as many as are completed, \(settings.clients) clients, "
+                + "\(settings.lines) lines an order")
+        try describe(full, of: shop, .atLeast(2000, target: 5000), in: &report)
+        report.begin("half load: half of what was completed, at even distances")
+        report.add("asked for a second", rate, "orders/s")
+        try describe(half, of: shop, nil, in: &report)
+        report.begin("burst: as fast as they are accepted")
+        report.add("accepted a second", burst.acceptedPerSecond, "orders/s", .atLeast(4000))
+        report.add("placing took", burst.placingSeconds, "s")
+        try describe(burst, of: shop, nil, in: &report)
         if let data = shop.data {
             add(
-                stages, samples, isPrecise: sampler.isPrecise, spent, orders: burst.accepted,
+                stages, samples, isPrecise: sampler.isPrecise, spent, orders: full.accepted,
                 to: &report)
             report.begin("memory")
             report.add("peak", mebibytes(memory.peakBytes), "MB", .atMost(400, target: 300))
             report.add("at the end", mebibytes(memory.residentBytes), "MB")
             shop.stop()
             isRunning = false
-            addSizes(of: data, orders: burst.accepted + half.accepted, to: &report)
+            addSizes(
+                of: data, orders: full.accepted + half.accepted + burst.accepted, to: &report)
         } else {
             report.note(
                 "the shop runs in another process: its processor time by stage, memory and files "
@@ -97,33 +111,32 @@ package enum ShopBench {
         return report
     }
 
-    private static func describe(
-        _ burst: LoadPhase, of shop: BenchedShop, _ settings: Settings,
-        in report: inout BenchReport
-    ) throws {
-        report.begin("burst, \(settings.clients) clients, \(settings.lines) lines an order")
-        add(burst, to: &report)
-        report.add(
-            "accepted a second", burst.acceptedPerSecond, "orders/s", .atLeast(4000))
-        report.add(
-            "completed a second", burst.completedPerSecond, "orders/s",
-            .atLeast(2000, target: 5000))
-        report.add("events a second", burst.eventsPerSecond, "events/s")
-        report.add("events an order", Double(burst.events) / Double(burst.accepted), "events")
-        report.add("placing took", burst.placingSeconds, "s")
-        report.add("drained after", burst.drainSeconds, "s")
-        try addLatencies(burst, of: shop, to: &report)
+    private static func fullLoad(
+        _ shop: BenchedShop, _ driver: LoadDriver, _ settings: Settings, _ requests: [[UInt8]],
+        _ progress: (String) -> Void
+    ) throws -> LoadPhase {
+        let load = FullLoad()
+        return try load.follow(shop) {
+            try LoadPhase(
+                shop, driver, .upTo(load.limit), .time(.seconds(settings.fullSeconds)),
+                requests: requests, accept: load.accept
+            ) { progress("full load: \($0)") }
+        }
     }
 
     private static func describe(
-        _ half: LoadPhase, at rate: Double, of shop: BenchedShop, in report: inout BenchReport
+        _ phase: LoadPhase, of shop: BenchedShop, _ goal: BenchReport.Bounds?,
+        in report: inout BenchReport
     ) throws {
-        report.begin("half load: half of what was completed, at even distances")
-        add(half, to: &report)
-        report.add("asked for a second", rate, "orders/s")
-        report.add("accepted a second", half.acceptedPerSecond, "orders/s")
-        report.add("drained after", half.drainSeconds, "s")
-        try addLatencies(half, of: shop, to: &report)
+        add(phase, to: &report)
+        report.add("completed a second", phase.completedPerSecond, "orders/s", goal)
+        report.add("drained after", phase.drainSeconds, "s")
+        report.add("events a second", phase.eventsPerSecond, "events/s")
+        report.add("events an order", Double(phase.events) / Double(phase.accepted), "events")
+        let recorded = try phase.recorded(in: shop)
+        report.add("placing: due to 201", phase.placing)
+        report.add("placed to handed over", recorded.handedOver)
+        report.add("placed to completed", recorded.completed)
     }
 
     private static func add(_ phase: LoadPhase, to report: inout BenchReport) {
@@ -132,20 +145,11 @@ package enum ShopBench {
         report.add("failed", Double(phase.failed), "orders")
     }
 
-    private static func addLatencies(
-        _ phase: LoadPhase, of shop: BenchedShop, to report: inout BenchReport
-    ) throws {
-        let recorded = try phase.recorded(in: shop)
-        report.add("placing: due to 201", phase.placing)
-        report.add("placed to handed over", recorded.handedOver)
-        report.add("placed to completed", recorded.completed)
-    }
-
     private static func add(
         _ stages: [(name: String, seconds: Double)], _ samples: Int, isPrecise: Bool,
         _ spent: Double, orders: Int, to report: inout BenchReport
     ) {
-        report.begin("processor time an order, during the burst")
+        report.begin("processor time an order, at full load")
         for (name, seconds) in stages {
             report.add(name, seconds / Double(orders) * 1e6, "us")
         }

@@ -32,32 +32,6 @@ package struct Timer: Hashable, Sendable {
     }
 }
 
-extension Transaction {
-    package func set(_ timer: Timer) throws(StoreError) {
-        try write { (connection) throws(SQLiteError) in
-            let statement = try connection.statement(
-                "INSERT OR REPLACE INTO timers VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-            try statement.bind(1, timer.key)
-            try statement.bind(2, timer.due.microseconds)
-            try statement.bind(3, timer.source)
-            try statement.bind(4, timer.request.value)
-            try statement.bind(5, timer.within.microseconds)
-            try statement.bind(6, timer.isArmed ? Int64(1) : 0)
-            try statement.bind(7, timer.data)
-            try statement.run()
-        }
-        log.timersAhead.set(timer)
-    }
-
-    package func removeTimer(_ key: String) throws(StoreError) {
-        try write { (connection) throws(SQLiteError) in
-            let statement = try connection.statement("DELETE FROM timers WHERE key = ?1")
-            try statement.bind(1, key)
-            try statement.run()
-        }
-    }
-}
-
 extension EventLog {
     /// Timers that await `source` (nil: nobody) and are due by `moment`, earliest first.
     package func timers(awaiting source: String?, dueBy moment: Timestamp, limit: Int)

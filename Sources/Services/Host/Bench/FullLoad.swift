@@ -1,0 +1,49 @@
+import Glibc
+import Messaging
+import Synchronization
+
+/// Has as many orders placed as are completed: so many are open at a time, and no more.
+final class FullLoad: Sendable {
+    /// Enough that every service has some of them to commit together; fewer than what begins to
+    /// wait for its checkout.
+    private static let most = 1500
+
+    private let accepted = Atomic(0)
+    private let allowed = Atomic(FullLoad.most)
+    private let isOver = Atomic(false)
+
+    func accept() { accepted.add(1, ordering: .relaxed) }
+
+    /// How many may have been placed until now.
+    func limit() -> Int { allowed.load(ordering: .relaxed) }
+
+    /// Follows what is completed while `body` runs.
+    ///
+    /// - Throws: what `body` throws, and where the shop no longer says how it stands.
+    func follow<Result>(_ shop: BenchedShop, _ body: () throws -> Result) throws -> Result {
+        let failure = Mutex<(any Error)?>(nil)
+        // A connection of its own, for a thread of its own.
+        nonisolated(unsafe) let shop = try shop.observer()
+        let before = try shop.standing().openCheckouts
+        let worker = Worker("standing", .awaited) { [self] in
+            while !isOver.load(ordering: .relaxed) {
+                let placed = accepted.load(ordering: .relaxed)
+                do {
+                    let open = try shop.standing().openCheckouts - before
+                    allowed.store(placed - open + Self.most, ordering: .relaxed)
+                } catch {
+                    failure.withLock { $0 = error }
+                    return
+                }
+                usleep(50_000)
+            }
+        }
+        defer {
+            isOver.store(true, ordering: .relaxed)
+            worker.join()
+        }
+        let result = try body()
+        if let error = failure.withLock({ $0 }) { throw error }
+        return result
+    }
+}
