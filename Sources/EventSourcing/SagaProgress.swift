@@ -4,7 +4,8 @@
 /// Steps run one at a time. A request for a step says that the one before it is done; going back,
 /// that the one after it is undone. Until the pivot a refusal, a deadline or an abort turns it
 /// back; the step then in flight is undone as well, since its outcome is unknown, unless it was
-/// refused. After the pivot a step is asked for again until it is done.
+/// refused. After the pivot a step is asked for again until it is done. A step that the saga's own
+/// service carries out at once is recorded as asked for only where it was refused.
 public struct SagaProgress<Definition: Saga>: Sendable {
     public enum Phase: Hashable, Sendable {
         case absent
@@ -19,6 +20,8 @@ public struct SagaProgress<Definition: Saga>: Sendable {
     public enum Command: Sendable {
         case start(id: String, Definition.Context)
         case outcome(StepReference, StepOutcome)
+        /// The step is done, and so is the one after it, as `localRequest` asked for it.
+        case passed(StepReference)
         case deadline(StepReference)
         case retry(StepReference)
         case abort(reason: String)
@@ -85,6 +88,11 @@ public struct SagaProgress<Definition: Saga>: Sendable {
             // An attempt that was given up, or an outcome that came twice: passed over.
             guard isOpen, reference == pending else { return [] }
             return react(reference, outcome)
+        case .passed(let reference):
+            guard isOpen, reference == pending, let local = localStep(after: reference) else {
+                return []
+            }
+            return proceed(after: local)
         case .deadline(let reference):
             guard phase == .waiting, reference == pending else { return [] }
             if reference.direction == .undo || isPastPivot {
@@ -100,6 +108,28 @@ public struct SagaProgress<Definition: Saga>: Sendable {
             guard isOpen, !isPastPivot, let pending else { throw .tooLate }
             return turn(reason: reason, undoingFrom: index(of: pending))
         }
+    }
+
+    /// What the saga's own service is to do at once where `reference` has come out so: where that
+    /// succeeds, `passed` tells the saga of both, and nothing is recorded of the asking.
+    ///
+    /// - Returns: nil where the saga does not go on with a step of its own service.
+    public func localRequest(after reference: StepReference, _ outcome: StepOutcome)
+        -> Definition.Request?
+    {
+        guard isOpen, reference == pending, outcome == .done,
+            let local = localStep(after: reference), let context
+        else { return nil }
+        return steps[local].request(context)
+    }
+
+    /// The step after it, going forward, where the saga's own service carries it out.
+    private func localStep(after reference: StepReference) -> Int? {
+        let (known, next) = (steps, index(of: reference) + 1)
+        guard reference.direction == .forward, next > 0, known.indices.contains(next),
+            known[next].participant == nil
+        else { return nil }
+        return next
     }
 
     private func index(of reference: StepReference) -> Int {

@@ -11,11 +11,13 @@ public final class Aggregates<D: Decider> {
     public final class Entry {
         public let state: D
         public let version: Version
+        @usableFromInline let stream: KnownStream
 
         @inlinable
-        public init(state: D, version: Version) {
+        init(state: D, version: Version, stream: KnownStream) {
             self.state = state
             self.version = version
+            self.stream = stream
         }
     }
 
@@ -49,8 +51,9 @@ public final class Aggregates<D: Decider> {
     func read(_ id: String, in transaction: Transaction) throws(StoreError) -> Entry {
         var (state, version) = (D(), Version.none)
         let stream = StreamID(category, id)
-        guard try transaction.version(of: stream) > .none else {
-            return Entry(state: state, version: version)
+        let known = try transaction.stream(stream)
+        guard known.version > .none else {
+            return Entry(state: state, version: version, stream: known)
         }
         try transaction.settle(stream)
         while true {
@@ -59,7 +62,7 @@ public final class Aggregates<D: Decider> {
                 state.evolve(try record.decoded(as: D.Event.self).event)
                 version = record.version
             }
-            if page.count < 500 { return Entry(state: state, version: version) }
+            if page.count < 500 { return Entry(state: state, version: version, stream: known) }
         }
     }
 
@@ -93,7 +96,8 @@ public final class Aggregates<D: Decider> {
         let key = ExactText(id)
         do throws(StoreError) {
             try transaction.append(
-                stored, to: StreamID(category, id), expecting: .exactly(entry.version))
+                stored, to: StreamID(category, id), known: entry.stream,
+                expecting: .exactly(entry.version))
         } catch {
             // The state may be behind its stream; the next one to ask reads it again.
             known[key] = nil
@@ -103,7 +107,7 @@ public final class Aggregates<D: Decider> {
         var state = entry.state
         for event in events { state.evolve(event) }
         let version = Version(entry.version.value + Int64(events.count))
-        known[key] = Entry(state: state, version: version)
+        known[key] = Entry(state: state, version: version, stream: entry.stream)
         return .success(events)
     }
 

@@ -1,8 +1,9 @@
 package import EventSourcing
 import SQLite
 
-/// A call to the outside that a decision asked for; kept until its result is recorded.
-package struct Effect: Hashable, Sendable {
+/// A call to the outside that a decision asked for; kept until its result is recorded. An object,
+/// as it is handed on from thread to thread.
+package final class Effect: Hashable, Sendable {
     /// Makes the call idempotent; the same for every attempt. No two that wait have the same.
     package let key: String
     /// What is to be called, `payment.authorize`.
@@ -13,22 +14,33 @@ package struct Effect: Hashable, Sendable {
     package let data: String
     /// The metadata of the event that asked for it, JSON.
     package let metadata: String
+    /// What `metadata` say, where the effect was made from it.
+    package let meaning: Metadata?
     /// How often it was tried and gave no result.
     package let attempts: Int
     package let due: Timestamp
 
     package init(
         key: String, kind: String, stream: StreamID, data: String, metadata: String,
-        attempts: Int = 0, due: Timestamp
+        meaning: Metadata? = nil, attempts: Int = 0, due: Timestamp
     ) {
         self.key = key
         self.kind = kind
         self.stream = stream
         self.data = data
         self.metadata = metadata
+        self.meaning = meaning
         self.attempts = attempts
         self.due = due
     }
+
+    package static func == (a: Effect, b: Effect) -> Bool {
+        a === b
+            || a.key == b.key && a.kind == b.kind && a.stream == b.stream && a.data == b.data
+                && a.metadata == b.metadata && a.attempts == b.attempts && a.due == b.due
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(key) }
 }
 
 /// What a transaction did to effects, for whoever follows them in memory.

@@ -22,19 +22,15 @@ package final class EventLog {
     /// Whether the file was not closed cleanly by whoever wrote it last.
     package let wasUnclean: Bool
 
-    /// Streams as they are committed.
-    var streams = TwoGenerations<ExactText, StreamEntry>(capacity: 50_000)
-    /// Streams as the open transaction has changed them, in the order of their first change; never
-    /// evicted, and as many as it appends to. Nil where the change was taken back.
-    var pending: [(name: ExactText, entry: StreamEntry?)] = []
-    /// Where a stream is in `pending`.
-    var places: [ExactText: Int] = [:]
-    /// Names that no stream had when the open transaction looked.
-    var absent: Set<ExactText> = []
+    var streams = KnownStreams()
+    /// Streams that the open transaction looked for and that were not there, by name.
+    var fresh: [ExactText: KnownStream] = [:]
+    /// Streams that the open transaction has changed, in the order of their first change.
+    var pending: [KnownStream] = []
     /// The key that the next new stream gets.
     var nextStreamKey: Int64
-    /// What `pending` held at a place before each append, for going back.
-    var journal: [(place: Int, before: StreamEntry?)] = []
+    /// The streams' versions before each append, for going back.
+    var journal: [(stream: KnownStream, version: Version)] = []
     var timersAhead = TimersAhead()
     private(set) var isClosed = false
     /// Whether `close` has marked the file.
@@ -49,13 +45,6 @@ package final class EventLog {
     package enum CommitMoment: Sendable {
         case before
         case after
-    }
-
-    struct StreamEntry {
-        var key: Int64
-        var version: Version
-        /// Whether its row must be written yet.
-        var isNew = false
     }
 
     /// How far a commit goes before it is answered.
@@ -175,13 +164,8 @@ package final class EventLog {
         if let haltReason { throw .halted(haltReason) }
         try refuseNesting()
         let saved = (head, lastRecorded, tree, headLeaf)
-        defer {
-            // To empty a dictionary takes as long as it once was large.
-            places.removeAll(keepingCapacity: places.capacity < 1000)
-            absent.removeAll(keepingCapacity: absent.capacity < 1000)
-            pending.removeAll(keepingCapacity: true)
-            journal.removeAll(keepingCapacity: true)
-        }
+        var isCommitted = false
+        defer { settleStreams(isCommitted) }
         let transaction = Transaction(log: self, now: max(now, lastRecorded))
         defer { transaction.end() }
         do throws(StoreError) {
@@ -191,7 +175,7 @@ package final class EventLog {
                 try flush(transaction)
                 return value
             }
-            for (name, entry) in pending { if let entry { streams[name] = entry } }
+            isCommitted = true
             // Where this fails, the next commit looks at the timers themselves.
             do throws(SQLiteError) { try timersAhead.look(in: connection) } catch {
                 timersAhead.forget()
@@ -287,25 +271,6 @@ package final class EventLog {
             try save.bind(1, tree.bytes)
             try save.run()
         }
-    }
-
-    /// Writes the rows of streams that the transaction has begun.
-    func writeStreams() throws(SQLiteError) {
-        // One that was there before a savepoint was taken back is offered again.
-        let insert = try connection.statement(
-            "INSERT INTO streams(key, name) VALUES (?1, ?2) ON CONFLICT(key) DO NOTHING")
-        for place in pending.indices {
-            guard let entry = pending[place].entry, entry.isNew else { continue }
-            try insert.bind(1, entry.key)
-            try insert.bind(2, pending[place].name.text)
-            try insert.run()
-            pending[place].entry?.isNew = false
-        }
-    }
-
-    /// Has all streams of the transaction written again, as their rows may have been taken back.
-    func renewStreams() {
-        for place in pending.indices { pending[place].entry?.isNew = true }
     }
 
     /// Promises that nothing is recorded as earlier than `moment` from here on, whatever the clock

@@ -33,6 +33,17 @@ extension Transaction {
     /// becomes one of another kind: then that is due, counted from its first attempt.
     package func request(_ effect: Effect) throws(StoreError) { try add(.request(effect)) }
 
+    /// Asks for a call now, with the metadata of what is recorded now.
+    package func request(_ key: String, _ kind: String, for stream: StreamID, data: String)
+        throws(StoreError)
+    {
+        try request(
+            Effect(
+                key: key, kind: kind, stream: stream, data: data,
+                metadata: String(decoding: encodedMetadata, as: UTF8.self), meaning: metadata,
+                due: now))
+    }
+
     /// The call gave no result: it is tried again at `due`.
     ///
     /// - Parameter counts: whether this was one of the calls that it is given.

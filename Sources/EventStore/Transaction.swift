@@ -97,11 +97,6 @@ public final class Transaction {
         try log.queries.stream(stream, after: version, limit: limit)
     }
 
-    /// The stream's version, this transaction's appends counted.
-    @usableFromInline package func version(of stream: StreamID) throws(StoreError) -> Version {
-        try find(ExactText(stream.description)).entry?.version ?? .none
-    }
-
     private func openSavepoints() throws(SQLiteError) {
         guard savepoints.last == false else { return }
         for level in savepoints.indices where !savepoints[level] {
@@ -110,15 +105,12 @@ public final class Transaction {
         }
     }
 
-    /// A stream, nil where there is none, and its place among those that were changed.
-    private func find(_ name: ExactText) throws(StoreError)
-        -> (entry: EventLog.StreamEntry?, place: Int?)
-    {
-        let place = log.places[name]
-        if let place, let entry = log.pending[place].entry { return (entry, place) }
-        if let entry = log.streams[name] { return (entry, place) }
-        if log.absent.contains(name) { return (nil, place) }
-        let found: EventLog.StreamEntry? = try log.reading { (connection) throws(SQLiteError) in
+    /// A stream by its name, with the appends of this transaction; at version `none` where there is
+    /// none.
+    @usableFromInline package func stream(_ stream: StreamID) throws(StoreError) -> KnownStream {
+        let name = ExactText(stream.description)
+        if let known = log.streams.find(name) ?? log.fresh[name] { return known }
+        let found: KnownStream? = try log.reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
                 """
                 SELECT key, (SELECT max(version) FROM events WHERE stream = key) FROM streams
@@ -127,67 +119,64 @@ public final class Transaction {
             defer { statement.reset() }
             try statement.bind(1, name.text)
             guard try statement.step() else { return nil }
-            return EventLog.StreamEntry(
-                key: statement.integer(0), version: Version(statement.integer(1)))
+            return KnownStream(
+                name, key: statement.integer(0), version: Version(statement.integer(1)))
         }
-        if let found { log.streams[name] = found } else { log.absent.insert(name) }
-        return (found, place)
+        if let found {
+            log.streams.insert(found)
+            return found
+        }
+        let absent = KnownStream(name, isFresh: true)
+        log.fresh[name] = absent
+        return absent
     }
 
     /// Appends `events` to one stream; they get the log's next positions.
     ///
+    /// - Parameter known: the same stream, where it was looked up before.
     /// - Throws: `conflict` where the stream's version is not as expected; `notWritten`, also for a
     ///   stream whose name could not be read again.
     @usableFromInline package func append(
-        _ events: [NewEvent], to stream: StreamID, expecting expected: ExpectedVersion
+        _ events: [NewEvent], to stream: StreamID, known: KnownStream? = nil,
+        expecting expected: ExpectedVersion
     ) throws(StoreError) {
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
         defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
-        let name = ExactText(stream.description)
-        let (known, place) = try find(name)
-        let before = known?.version ?? .none
+        let place: KnownStream
+        if let known, !known.isForgotten { place = known } else { place = try self.stream(stream) }
+        let before = place.version
         guard expected.allows(before) else {
             throw .conflict(stream, expected: expected, actual: before)
         }
         guard !events.isEmpty else { return }
         let (_, overflow) = before.value.addingReportingOverflow(Int64(events.count))
         // A stream that is there has an event.
-        guard !overflow, before >= .none, known == nil || before > .none, stream.isReadable else {
+        guard !overflow, before >= .none, place.isNew || (place.key == nil) == (before == .none),
+            stream.isReadable
+        else {
             throw .notWritten(.noSuchStream(stream))
         }
-        var entry =
-            known ?? EventLog.StreamEntry(key: log.nextStreamKey, version: .none, isNew: true)
-        if known == nil { log.nextStreamKey += 1 }
-        let at = place ?? log.pending.count
-        if place == nil {
-            log.places[name] = at
-            log.pending.append((name, nil))
-        }
-        log.journal.append((at, log.pending[at].entry))
+        let key = log.change(place)
         let recordedAt = max(now, log.lastRecorded, notBefore)
         for event in events {
-            entry.version = Version(entry.version.value + 1)
+            place.version = Version(place.version.value + 1)
             log.head = log.head.next
             records.append(
                 StoredRecord(
                     identity: EventIdentity(log: log.name, epoch: log.epoch, position: log.head),
-                    stream: stream, version: entry.version, type: event.type,
+                    stream: stream, version: place.version, type: event.type,
                     recordedAt: recordedAt, data: event.data, metadata: event.metadata,
                     meaning: event.metadata == encoded ? metadata : nil,
                     leaf: MerkleTree.emptyRoot))
-            streamKeys.append(entry.key)
+            streamKeys.append(key)
         }
         log.lastRecorded = recordedAt
-        log.pending[at].entry = entry
     }
 
     /// Writes what was appended where that stream is among it, so that it can be read.
     @usableFromInline package func settle(_ stream: StreamID) throws(StoreError) {
-        guard let place = log.places[ExactText(stream.description)],
-            log.pending[place].entry != nil
-        else { return }
-        try settle()
+        if try self.stream(stream).isPending { try settle() }
     }
 
     /// Writes what was appended and is not written yet; the commit does so at its end.
@@ -272,8 +261,7 @@ public final class Transaction {
             changes.removeSubrange(marks.0...)
             writtenChanges = marks.1
             effectChanges.removeSubrange(marks.2...)
-            for (at, before) in log.journal[mark...].reversed() { log.pending[at].entry = before }
-            log.journal.removeSubrange(mark...)
+            log.takeBack(to: mark)
             // What was written within is gone with the savepoint.
             if isWritten { log.renewStreams() }
             failure = nil

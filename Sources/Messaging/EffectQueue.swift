@@ -6,13 +6,21 @@ import EventStore
 /// It follows in memory what commits do to effects. The file is asked only when something in it
 /// may be due that is not here: at the start, for what was postponed, and above the limit.
 struct EffectQueue {
-    /// The keys of what was handed out and is not yet back.
-    private var running: Set<String> = []
-    /// Due, and not handed out yet, in the order of their turns.
+    private enum State {
+        /// Due, and not handed out yet.
+        case ready
+        /// Handed out, and not back yet.
+        case running
+        /// This commit took its result, and has not said yet what becomes of it.
+        case returned
+    }
+
+    /// What is known here, by key.
+    private var states: [String: State] = [:]
+    /// What is ready, in the order of its turns.
     private var ready: [Effect] = []
-    private var readyKeys: Set<String> = []
-    /// Those whose results this commit took, until it says what becomes of them.
-    private var returned: Set<String> = []
+    /// How many are returned.
+    private var returned = 0
     /// All that the file holds beyond these is due at this time or later.
     private var next = Timestamp(microseconds: .min)
 
@@ -24,8 +32,11 @@ struct EffectQueue {
     /// Whether the effect was handed out, and its result is the first that comes back: then it is
     /// in the file for sure.
     mutating func takeBack(_ effect: Effect) -> Bool {
-        guard running.remove(effect.key) != nil else { return false }
-        returned.insert(effect.key)
+        guard let at = states.index(forKey: effect.key), states.values[at] == .running else {
+            return false
+        }
+        states.values[at] = .returned
+        returned += 1
         return true
     }
 
@@ -37,7 +48,7 @@ struct EffectQueue {
                 // What the file has waiting goes first.
                 if effect.due <= now, next > now, ready.count < Self.limit {
                     ready.append(effect)
-                    readyKeys.insert(effect.key)
+                    states[effect.key] = .ready
                 } else {
                     next = min(next, effect.due)
                 }
@@ -48,19 +59,25 @@ struct EffectQueue {
             }
         }
         // What was neither finished nor postponed is due as before.
-        if !returned.isEmpty { forget() }
+        if returned > 0 { forget() }
     }
 
     /// Has the file asked again: it may hold anything.
-    mutating func forget() {
+    private mutating func forget() {
         next = Timestamp(microseconds: .min)
-        returned = []
+        returned = 0
+        states = states.filter { $0.value != .returned }
     }
 
     private mutating func leave(_ key: String) {
-        returned.remove(key)
-        guard readyKeys.remove(key) != nil else { return }
-        ready.removeAll { $0.key == key }
+        guard let at = states.index(forKey: key) else { return }
+        switch states.values[at] {
+        // It comes back.
+        case .running: return
+        case .returned: returned -= 1
+        case .ready: ready.removeAll { $0.key == key }
+        }
+        states.remove(at: at)
     }
 
     /// Those that are to be called next, at most `limit`; each must come back.
@@ -71,20 +88,17 @@ struct EffectQueue {
         guard !ready.isEmpty, limit > 0 else { return [] }
         let fresh = Array(ready.prefix(limit))
         ready.removeFirst(fresh.count)
-        for effect in fresh {
-            readyKeys.remove(effect.key)
-            running.insert(effect.key)
-        }
+        for effect in fresh { states[effect.key] = .running }
         return fresh
     }
 
     /// Takes over what is due, a page at most.
     private mutating func fill(at now: Timestamp, from log: EventLog) throws(StoreError) {
-        let limit = running.count + ready.count + Self.pageSize
+        let limit = states.count + Self.pageSize
         let due = try log.effects(dueBy: now, limit: limit)
         if due.count < limit { next = try log.nextEffect(after: now) }
-        for effect in due
-        where !running.contains(effect.key) && readyKeys.insert(effect.key).inserted {
+        for effect in due where states[effect.key] == nil {
+            states[effect.key] = .ready
             ready.append(effect)
         }
     }

@@ -216,7 +216,8 @@ extension Engine {
         -> EngineOutput<Core.Answer>?
     {
         let name = source.description
-        careful[name] = max(0, (careful[name] ?? 0) - 1)
+        let left = (careful[name] ?? 0) - 1
+        careful[name] = left > 0 ? left : nil
         let before = inHand[name].flatMap { $0.names(message) ? $0.deaths : nil } ?? 0
         let mark = InHand(
             epoch: message.identity.epoch, position: message.identity.position, deaths: before)

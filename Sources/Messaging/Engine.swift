@@ -79,7 +79,8 @@ package final class Engine<Core: ServiceCore> {
     var inHand: [String: InHand]
     /// Set while messages are applied singly: then a checkpoint is written with each.
     var savesAlways = false
-    /// After an unclean start: how many bulletins of a source are still applied one at a time.
+    /// After an unclean start: how many bulletins of a source are still applied one at a time; of
+    /// a source without an entry none.
     var careful: [String: Int] = [:]
     var stopped: [String: String] = [:]
     private var dirty: Set<String> = []
@@ -128,6 +129,7 @@ package final class Engine<Core: ServiceCore> {
         -> [EngineOutput<Core.Answer>]
     {
         watchClock(now)
+        guard !careful.isEmpty else { return commit(inputs, at: now) }
         var outputs: [EngineOutput<Core.Answer>] = []
         outputs.reserveCapacity(inputs.count)
         var batch: [EngineInput<Core>] = []
@@ -143,7 +145,7 @@ package final class Engine<Core: ServiceCore> {
         return outputs + commit(batch, at: now)
     }
 
-    private func isCareful(_ source: Source) -> Bool { (careful[source.description] ?? 0) > 0 }
+    private func isCareful(_ source: Source) -> Bool { careful[source.description] != nil }
 
     func commit(_ inputs: [EngineInput<Core>], at now: Timestamp) -> [EngineOutput<Core.Answer>] {
         guard !isBroken else { return inputs.map { _ in .unavailable("the service recovers") } }
@@ -213,7 +215,7 @@ package final class Engine<Core: ServiceCore> {
         case .effect(let effect, let result):
             let isFirst = calls.takeBack(effect)
             guard try isFirst ? true : transaction.isWaiting(effect) else { return .done }
-            transaction.metadata = Metadata(stored: effect.metadata)
+            transaction.metadata = effect.meaning ?? Metadata(stored: effect.metadata)
             let failure = try isolated { () throws(StoreError) in
                 try attempt(in: transaction) { () throws(StoreError) in
                     try core.finish(effect, result, in: transaction)

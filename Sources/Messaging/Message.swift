@@ -123,7 +123,8 @@ package struct Watermark: Hashable, Sendable {
 /// What a channel carries.
 package enum Bulletin: Hashable, Sendable {
     case event(Message)
-    case watermark(Watermark)
+    /// Behind a reference: events are many, and are handed on often.
+    indirect case watermark(Watermark)
 
     package var source: Source {
         switch self {

@@ -6,7 +6,7 @@ enum Allocator {
     /// Of each size up to 1 KB a thread keeps so many freed blocks for itself. Beyond seven, as
     /// many as glibc allows without being told, they go to lists that threads share and that are
     /// searched: messages are freed by the hundred.
-    private static let settings = "glibc.malloc.tcache_count=2000"
+    private static let settings = "glibc.malloc.tcache_count=64"
 
     /// Begins the program anew with settings for a shop, as glibc reads them only then; goes on
     /// where somebody has made their own, or where it cannot.

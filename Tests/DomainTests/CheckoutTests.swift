@@ -60,6 +60,33 @@ import Testing
             .when(.abort(reason: "x")).thenRejected(.tooLate)
     }
 
+    @Test func `a step of its own service that is done at once is not asked for`() throws {
+        let paid = waiting(for: 1)
+        #expect(paid.localRequest(after: ask("authorize payment"), .done) == .confirm)
+        try Given(state: paid)
+            .when(.passed(ask("authorize payment"))).then(.requested(ask("pack"), .pack))
+            .when(.passed(ask("authorize payment"))).then()
+            .when(.outcome(ask("pack"), .done)).then(.requested(ask("hand over"), .handOver()))
+        let handedOver = waiting(for: 5)
+        #expect(handedOver.localRequest(after: ask("capture payment"), .done) == .complete)
+        try Given(state: handedOver).when(.passed(ask("capture payment"))).then(.completed)
+    }
+
+    @Test func `only what comes next, going forward, is carried out at once`() throws {
+        let paid = waiting(for: 1)
+        #expect(paid.localRequest(after: ask("authorize payment"), .refused("no")) == nil)
+        #expect(paid.localRequest(after: ask("authorize payment", 2), .done) == nil)
+        #expect(paid.localRequest(after: ask("reserve stock"), .done) == nil)
+        #expect(waiting(for: 0).localRequest(after: ask("reserve stock"), .done) == nil)
+        try Given(state: waiting(for: 0)).when(.passed(ask("reserve stock"))).then()
+        var back = waiting(for: 3)
+        back.tell(.abort(reason: "x"))
+        back.tell(.outcome(undo("pack"), .done))
+        #expect(back.pending == undo("authorize payment"))
+        #expect(back.localRequest(after: undo("authorize payment"), .done) == nil)
+        try Given(state: back).when(.passed(undo("authorize payment"))).then()
+    }
+
     @Test func `going back asks for the undoing of each step`() throws {
         try Given(state: waiting(for: 4))
             .when(.abort(reason: "x")).then(

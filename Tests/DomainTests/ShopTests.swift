@@ -209,7 +209,7 @@ private struct Shop {
     private mutating func publish(_ event: some StoredEvent) throws {
         var json = JSONWriter()
         event.encode(to: &json)
-        if let reply = try StepReply.read(event.type, JSON(parsing: json.bytes)) {
+        if let reply = try StepReply.read(event.type, json.bytes) {
             replies.append(reply)
         }
     }

@@ -18,7 +18,7 @@ import Testing
         stored: Stored
     ) throws {
         let data = try JSON(parsing: stored.text)
-        let reply = try StepReply.read(EventType(stored.name), data)
+        let reply = try StepReply.read(EventType(stored.name), stored.text.utf8)
         let reference = try data["ref"].map { try StepReference(JSONObject($0)) }
         if stored.name.hasSuffix(".answered") {
             let isDone = data["outcome"]?.string == "done"
@@ -33,14 +33,17 @@ import Testing
     }
 
     @Test func `an unknown event says nothing, an unreadable one is an error`() throws {
-        #expect(try StepReply.read(EventType("payment.refunded", schema: 7), .null) == nil)
-        #expect(try StepReply.read(EventType("paymentx"), .null) == nil)
+        #expect(throws: UnreadableEvent.self) {
+            try StepReply.read(EventType("delivery.packed"), "{".utf8)
+        }
+        #expect(try StepReply.read(EventType("payment.refunded", schema: 7), [0]) == nil)
+        #expect(try StepReply.read(EventType("paymentx"), [0]) == nil)
         let newer = EventType("payment.authorized", schema: 2)
         #expect(throws: UnreadableEvent.unknownSchema(newer)) {
-            try StepReply.read(newer, .object([]))
+            try StepReply.read(newer, "{}".utf8)
         }
         #expect(throws: UnreadableEvent.self) {
-            try StepReply.read(EventType("delivery.packed"), .object([]))
+            try StepReply.read(EventType("delivery.packed"), "{}".utf8)
         }
     }
 }

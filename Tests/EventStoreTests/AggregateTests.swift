@@ -142,6 +142,80 @@ private struct Sum: Decider {
         try add([1])
     }
 
+    @Test func `a stream that the log has forgotten meanwhile is found again by its name`() throws {
+        try add([1], to: "a")
+        try add([1], to: "b")
+        // Twice as many as are kept.
+        for round in 0..<20 {
+            try log.run { (transaction) throws(StoreError) in
+                for number in 0..<3_000 {
+                    try transaction.append(
+                        [event(1)], to: order("\(round)-\(number)"), expecting: .noStream)
+                }
+            }
+        }
+        try log.append([event(7, EventType("sum.added"))], to: StreamID("sum", "a"))
+        #expect(failure { () throws(StoreError) in try add([2], to: "a") } == "conflict")
+        sums.rollback()
+        try add([2], to: "a")
+        try add([2], to: "b")
+        #expect(try sums.load("a", in: log).state.total == 10)
+        #expect(try sums.load("b", in: log).state.total == 3)
+        try add([4], to: "b")
+        let stored = try log.queries.stream(StreamID("sum", "b"), after: .none, limit: 9)
+        #expect(stored.map(\.version.value) == [1, 2, 3])
+    }
+
+    @Test func `a commit larger than what is kept knows its own streams to the end`() throws {
+        try log.run { (transaction) throws(StoreError) in
+            try transaction.append([event(1)], to: order("first"), expecting: .noStream)
+            for number in 0..<60_000 {
+                try transaction.append([event(1)], to: order("\(number)"), expecting: .noStream)
+            }
+            try transaction.append(
+                [event(2)], to: order("first"), expecting: .exactly(Version(1)))
+        }
+        for number in [0, 59_999] {
+            try log.append([event(2)], to: order("\(number)"), expecting: .exactly(Version(1)))
+        }
+        try log.append([event(3)], to: order("first"), expecting: .exactly(Version(2)))
+        let stored = try log.queries.stream(order("first"), after: .none, limit: 9)
+        #expect(stored.map(\.version.value) == [1, 2, 3])
+    }
+
+    @Test func `a stream begun in an attempt or commit that failed is begun again`() throws {
+        try log.run { (transaction) throws(StoreError) in
+            for isWritten in [false, true] {
+                let thrown = failure { () throws(StoreError) in
+                    try transaction.attempt { () throws(StoreError) in
+                        _ = try sums.decide(.add([1]), for: "a", in: transaction)
+                        if isWritten { try transaction.settle() }
+                        throw .closed
+                    }
+                }
+                #expect(thrown == "closed")
+                sums.rollback()
+            }
+            _ = try sums.decide(.add([2]), for: "a", in: transaction)
+        }
+        sums.keep()
+        let thrown = failure { () throws(StoreError) in
+            try log.run { (transaction) throws(StoreError) in
+                _ = try sums.decide(.add([4]), for: "a", in: transaction)
+                _ = try sums.decide(.add([4]), for: "b", in: transaction)
+                throw .closed
+            }
+        }
+        #expect(thrown == "closed")
+        sums.rollback()
+        try add([8], to: "b")
+        try add([8], to: "a")
+        for (id, total) in [("a", 10), ("b", 8)] as [(String, Int64)] {
+            let fresh = try Aggregates<Sum>(category: "sum").load(id, in: log)
+            #expect(fresh.state.total == total)
+        }
+    }
+
     @Test(arguments: [EventType("sum.added", schema: 2), EventType("sum.divided")])
     func `an event this build does not know stops the load and says which`(type: EventType) throws {
         try add([1])

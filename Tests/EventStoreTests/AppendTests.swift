@@ -80,9 +80,9 @@ import Testing
         try log.run { (transaction) throws(StoreError) in
             try transaction.append(events(2), to: order("a"), expecting: .exactly(Version(1)))
             try transaction.append(events(1), to: order("b"), expecting: .noStream)
-            #expect(try transaction.version(of: order("a")) == Version(3))
-            #expect(try transaction.version(of: order("b")) == Version(1))
-            #expect(try transaction.version(of: order("c")) == .none)
+            #expect(try transaction.stream(order("a")).version == Version(3))
+            #expect(try transaction.stream(order("b")).version == Version(1))
+            #expect(try transaction.stream(order("c")).version == .none)
             #expect(transaction.head == Position(4))
             #expect(transaction.records.map(\.position.value) == [2, 3, 4])
             let written = try transaction.events(of: order("b"), after: .none, limit: 9)

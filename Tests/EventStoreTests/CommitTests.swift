@@ -37,8 +37,8 @@ private let givenUp = StoreError.notWritten(
             fail(in: transaction)
             #expect(transaction.head == Position(3))
             #expect(transaction.records.count == 1)
-            #expect(try transaction.version(of: order("a")) == Version(2))
-            #expect(try transaction.version(of: order("new")) == .none)
+            #expect(try transaction.stream(order("a")).version == Version(2))
+            #expect(try transaction.stream(order("new")).version == .none)
             try transaction.attempt { () throws(StoreError) in
                 _ = try transaction.append(
                     events(1), to: order("a"), expecting: .exactly(Version(2)))
@@ -81,7 +81,7 @@ private let givenUp = StoreError.notWritten(
             }
             #expect(thrown == "not written")
             for (id, version) in [("a", 2), ("outer", 0), ("inner", 0), ("new", 0)] {
-                #expect(try transaction.version(of: order(id)) == Version(Int64(version)))
+                #expect(try transaction.stream(order(id)).version == Version(Int64(version)))
             }
             try transaction.append(events(1), to: order("outer"), expecting: .noStream)
         }

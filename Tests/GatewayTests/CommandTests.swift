@@ -97,6 +97,16 @@ import Testing
         #expect(try problem.json["traceId"]?.string == "4bf92f3577b34da6a3ce929d0e0e4736")
     }
 
+    @Test func `a trace that nobody sent is answered, and not recorded`() throws {
+        let rig = try Rig()
+        for headers in [[:], ["traceparent": "00-x"]] as [HTTPHeaders] {
+            let answer = try rig.post("/v1/orders", goodOrder, headers)
+            #expect(answer.headers["traceparent"]?.utf8.count == 55)
+        }
+        #expect(rig.services.calls.count == 2)
+        #expect(rig.services.calls.allSatisfy { $0.context.metadata.trace == nil })
+    }
+
     @Test(arguments: [
         "", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
         "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",

@@ -70,6 +70,30 @@ import Testing
         #expect(sent == 100 && count == 100)
     }
 
+    @Test func `no more is sent than is allowed, and what is allowed later is sent`() throws {
+        let server = try HTTPServer.start(port: 0) { _, responder in
+            responder.respond(.text(200, "x"))
+        }
+        defer { server.stop() }
+        let driver = try LoadDriver(port: server.port, connections: 4)
+        let allowed = Atomic(10)
+        let answered = Atomic(0)
+        let run = { (time: Duration) in
+            try driver.run(
+                .upTo { allowed.load(ordering: .relaxed) }, .time(time), requests: [get("/")]
+            ) { _ in
+                // Five more once all ten are answered.
+                if answered.add(1, ordering: .relaxed).newValue == 10 {
+                    allowed.store(15, ordering: .relaxed)
+                }
+            }.sent
+        }
+        #expect(try run(.milliseconds(300)) == 15)
+        #expect(answered.load(ordering: .relaxed) == 15)
+        allowed.store(0, ordering: .relaxed)
+        #expect(try run(.milliseconds(50)) == 0)
+    }
+
     @Test func `a connection that the server closes is opened anew`() throws {
         let server = try HTTPServer.start(port: 0) { _, responder in
             responder.respond(.text(200, "x"))

@@ -168,6 +168,46 @@ import Testing
 }
 
 /// A service that makes calls, and does with the results as they say.
+/// Who makes the calls, and how many at once.
+@Suite struct EffectThreadTests {
+    /// Notes which calls were made; the one named `slow` ends when seven others have.
+    private struct Caller: EffectHandler {
+        let made = Monitor<[String]>([])
+
+        func run(_ effect: Effect) -> EffectResult {
+            if effect.key == "slow" {
+                let others = made.wait(until: .now() + .seconds(10)) {
+                    $0.count >= 7 ? .done($0.count) : .wait(atMost: nil)
+                }
+                if others == nil { return .answered("nothing") }
+            }
+            made.withLock { $0.append(effect.key) }
+            made.wakeAll()
+            return .answered("")
+        }
+    }
+
+    @Test func `a slow call holds up no other while threads are free`() throws {
+        let (folder, caller) = (try TemporaryFolder(), Caller())
+        let runtime = SimulatedRuntime(seed: 1)
+        let runner = ServiceRunner<CallCore>(
+            settings: ServiceSettings(path: "\(folder.path)/calls.db", durability: .none),
+            makeCore: { CallCore() }, broker: MemoryBroker(runtime: runtime), feeds: [:],
+            handler: caller, runtime: runtime, notice: { _ in })
+        try runner.start()
+        for key in ["slow", "b", "c", "d", "e", "f", "g", "h"] {
+            runner.submit(
+                .init(key: key, kind: "call", pause: .zero, fails: false), context(),
+                reply: { _ in })
+        }
+        let all = caller.made.wait(until: .now() + .seconds(20)) {
+            $0.count == 8 ? .done($0) : .wait(atMost: nil)
+        }
+        #expect(all?.last == "slow" && Set(all ?? []).count == 8)
+        runner.stop()
+    }
+}
+
 private final class CallCore: ServiceCore {
     static let log = LogName("calls")
     static let sources: [Source] = []

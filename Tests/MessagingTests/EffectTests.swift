@@ -310,7 +310,7 @@ import Testing
             try bench.read(orders.source, [request])
         }
         let replies = try bench.records().dropFirst().map { record in
-            try #require(try StepReply.read(record.type, try JSON(parsing: record.data)))
+            try #require(try StepReply.read(record.type, record.data))
         }
         #expect(replies.map(\.step.attempt) == [1, 2, 3])
         #expect(replies.allSatisfy { $0.outcome == .done })

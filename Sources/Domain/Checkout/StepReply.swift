@@ -12,26 +12,38 @@ public struct StepReply: Hashable, Sendable {
 
     /// Reads a published event; nil for one that settles no step, or of a type unknown here.
     ///
+    /// - Parameter data: one JSON object. What settles nothing is not read at all: its public form
+    ///   may hold less than the stored one.
     /// - Throws: `.unknownSchema` and `.malformed`, for the events that may settle a step.
     public static func read(
-        _ type: EventType, _ data: JSON
+        _ type: EventType, _ data: some Collection<UInt8>
     ) throws(UnreadableEvent) -> StepReply? {
-        // What settles nothing is not read at all: its public form may hold less than the stored
-        // one.
-        switch type.name {
-        case "reservation.made", "reservation.refused", "reservation.released",
-            "reservation.answered":
-            try Reservation.Event.decode(type, data).reply
-        case "payment.authorized", "payment.declined", "payment.authorization-unknown",
-            "payment.authorization-overdue", "payment.voided", "payment.captured",
-            "payment.capture-failed", "payment.answered":
-            try Payment.Event.decode(type, data).reply
-        case "delivery.packed", "delivery.unpacked", "delivery.handed-over",
-            "delivery.hand-over-refused", "delivery.recalled", "delivery.answered":
-            try Delivery.Event.decode(type, data).reply
-        default: nil
+        guard let participant = settling[type.name] else { return nil }
+        let json: JSON
+        do throws(JSONError) { json = try JSON(parsing: data) } catch {
+            throw .malformed(type, error)
+        }
+        return switch participant {
+        case .reservation: try Reservation.Event.decode(type, json).reply
+        case .payment: try Payment.Event.decode(type, json).reply
+        case .delivery: try Delivery.Event.decode(type, json).reply
         }
     }
+
+    private enum Participant { case reservation, payment, delivery }
+
+    /// Whose events may settle a step, by stored name.
+    private static let settling: [String: Participant] = [
+        "reservation.made": .reservation, "reservation.refused": .reservation,
+        "reservation.released": .reservation, "reservation.answered": .reservation,
+        "payment.authorized": .payment, "payment.declined": .payment,
+        "payment.authorization-unknown": .payment, "payment.authorization-overdue": .payment,
+        "payment.voided": .payment, "payment.captured": .payment,
+        "payment.capture-failed": .payment, "payment.answered": .payment,
+        "delivery.packed": .delivery, "delivery.unpacked": .delivery,
+        "delivery.handed-over": .delivery, "delivery.hand-over-refused": .delivery,
+        "delivery.recalled": .delivery, "delivery.answered": .delivery,
+    ]
 }
 
 extension Reservation.Event {

@@ -24,7 +24,7 @@ package final class SegmentBroker: Broker {
 
         package init(
             segmentBytes: Int = 16 * 1024 * 1024, retainedBytes: Int = 256 * 1024 * 1024,
-            retainedAge: Duration? = nil, cachedBytes: Int = 8 * 1024 * 1024
+            retainedAge: Duration? = nil, cachedBytes: Int = 16 * 1024 * 1024
         ) {
             self.segmentBytes = min(max(segmentBytes, 1024), 1024 * 1024 * 1024)
             self.retainedBytes = max(retainedBytes, 0)

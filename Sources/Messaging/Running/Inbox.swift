@@ -48,8 +48,11 @@ package struct Inbox<Core: ServiceCore>: Sendable {
         if awaited.isEmpty, let rest { return .wait(atMost: rest) }
         var batch = Self.take(limit, from: &awaited)
         // Whoever waits has to wait for one lot of the rest in the same commit, and no more.
-        let room = batch.isEmpty ? limit : 1
-        if rest == nil { batch += Self.take(room, from: &steady) }
+        if batch.isEmpty {
+            batch = Self.take(limit, from: &steady)
+        } else if rest == nil {
+            batch += Self.take(1, from: &steady)
+        }
         return .done(batch)
     }
 

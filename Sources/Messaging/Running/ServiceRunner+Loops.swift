@@ -90,19 +90,22 @@ extension ServiceRunner {
     /// Carries out calls to the outside, never inside a decision.
     func runEffects() {
         _ = kassa_stage_enter(KASSA_STAGE_CALLS)
+        // Of calls that are quick several are taken at once: to be woken for each costs more.
+        var areQuick = false
         while true {
             let effects = calls.wait(until: .now() + .seconds(1)) {
                 (calls) -> Monitor<Calls>.Look<[Effect]> in
                 if calls.isStopping { return .done([]) }
                 guard !calls.waiting.isEmpty else { return .wait(atMost: nil) }
                 let share = min(calls.waiting.count / settings.effectThreads, Self.quickCalls)
-                let effects = Array(calls.waiting.prefix(max(handler.most, share)))
+                let effects = Array(
+                    calls.waiting.prefix(max(handler.most, areQuick ? share : 1)))
                 calls.waiting.removeFirst(effects.count)
                 return .done(effects)
             }
             guard let effects else { continue }
             if effects.isEmpty { return }
-            run(effects[...])
+            areQuick = run(effects[...])
         }
     }
 
@@ -110,20 +113,26 @@ extension ServiceRunner {
     private static var quickCalls: Int { 16 }
 
     /// Makes calls one after the other; once one was slow the rest is left to whoever is free.
-    private func run(_ effects: ArraySlice<Effect>) {
+    ///
+    /// - Returns: whether none was slow.
+    private func run(_ effects: ArraySlice<Effect>) -> Bool {
         var left = effects
-        var results: [EngineInput<Core>] = []
+        var (results, areQuick): ([EngineInput<Core>], Bool) = ([], true)
         let start = MonotonicTime.now()
         while !left.isEmpty {
             let lot = Array(left.prefix(handler.most))
             left = left.dropFirst(lot.count)
             results += zip(lot, handler.run(lot)).map { .effect($0, $1) }
-            guard !left.isEmpty, MonotonicTime.now() - start > .milliseconds(1) else { continue }
-            calls.withLock { $0.waiting.insert(contentsOf: left, at: 0) }
-            calls.wakeAll()
-            left = []
+            guard MonotonicTime.now() - start > .milliseconds(1) else { continue }
+            areQuick = false
+            if !left.isEmpty {
+                calls.withLock { $0.waiting.insert(contentsOf: left, at: 0) }
+                calls.wakeAll()
+                left = []
+            }
         }
         submit(results)
+        return areQuick
     }
 
     func relay() {

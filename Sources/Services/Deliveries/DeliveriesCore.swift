@@ -244,10 +244,8 @@ package final class DeliveriesCore: ServiceCore {
         }
         guard let call = delivery.nextEffect else { return }
         try transaction.request(
-            Effect(
-                key: call.key, kind: call.kind, stream: StreamID("delivery", order.value),
-                data: call.data(at: transaction.now), metadata: transaction.metadata.text,
-                due: transaction.now))
+            call.key, call.kind, for: StreamID("delivery", order.value),
+            data: call.data(at: transaction.now))
     }
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {

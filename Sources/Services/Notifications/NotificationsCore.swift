@@ -80,10 +80,8 @@ package final class NotificationsCore: ServiceCore {
                 json.member("contact", contact)
             }
             try transaction.request(
-                Effect(
-                    key: MailCalls.key(kind, of: order), kind: MailCalls.mail,
-                    stream: StreamID("notification", order), data: json.text,
-                    metadata: transaction.metadata.text, due: transaction.now))
+                MailCalls.key(kind, of: order), MailCalls.mail,
+                for: StreamID("notification", order), data: json.text)
         }
     }
 

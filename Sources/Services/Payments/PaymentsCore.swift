@@ -69,10 +69,8 @@ package final class PaymentsCore: ServiceCore {
         let payment = try payments.load(order, in: transaction).state
         guard let call = payment.nextEffect else { return }
         try transaction.request(
-            Effect(
-                key: call.key, kind: call.kind, stream: StreamID("payment", order),
-                data: call.data(deadline: transaction.now + payment.time),
-                metadata: transaction.metadata.text, due: transaction.now))
+            call.key, call.kind, for: StreamID("payment", order),
+            data: call.data(deadline: transaction.now + payment.time))
     }
 
     package func finish(_ effect: Effect, _ result: EffectResult, in transaction: Transaction)

@@ -35,7 +35,7 @@ final class FullLoad: Sendable {
                     failure.withLock { $0 = error }
                     return
                 }
-                usleep(50_000)
+                usleep(100_000)
             }
         }
         defer {
