@@ -47,8 +47,8 @@ static int watch(pid_t thread) {
     attributes.type = PERF_TYPE_SOFTWARE;
     attributes.size = sizeof attributes;
     attributes.config = PERF_COUNT_SW_TASK_CLOCK;
-    /* Not a whole millisecond: nothing of ours beats in time with it. */
-    attributes.sample_period = 997000;
+    /* Not whole milliseconds: nothing of ours beats in time with it. */
+    attributes.sample_period = 3997000;
     attributes.inherit = 1;
     attributes.inherit_thread = 1;
     attributes.remove_on_exec = 1;
@@ -91,7 +91,7 @@ static int tick(long microseconds) {
 int kassa_sampler_start(void) {
     if (watch_all() == 0) return 1;
     int code = listen_to(SIGPROF);
-    return code == 0 ? tick(1000) : code;
+    return code == 0 ? tick(4000) : code;
 }
 
 /* The handlers stay: without them a late signal would end the process. */

@@ -5,7 +5,7 @@
 /// that the one after it is undone. Until the pivot a refusal, a deadline or an abort turns it
 /// back; the step then in flight is undone as well, since its outcome is unknown, unless it was
 /// refused. After the pivot a step is asked for again until it is done. A step that the saga's own
-/// service carries out at once is recorded as asked for only where it was refused.
+/// service has carried out when the saga hears of the one before it is not recorded as asked for.
 public struct SagaProgress<Definition: Saga>: Sendable {
     public enum Phase: Hashable, Sendable {
         case absent

@@ -94,8 +94,9 @@ public final class Aggregates<D: Decider> {
         }
         stage.leave()
         let key = ExactText(id)
+        let stream: KnownStream
         do throws(StoreError) {
-            try transaction.append(
+            stream = try transaction.append(
                 stored, to: StreamID(category, id), known: entry.stream,
                 expecting: .exactly(entry.version))
         } catch {
@@ -107,7 +108,7 @@ public final class Aggregates<D: Decider> {
         var state = entry.state
         for event in events { state.evolve(event) }
         let version = Version(entry.version.value + Int64(events.count))
-        known[key] = Entry(state: state, version: version, stream: entry.stream)
+        known[key] = Entry(state: state, version: version, stream: stream)
         return .success(events)
     }
 

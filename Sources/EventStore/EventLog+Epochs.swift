@@ -10,6 +10,7 @@ extension EventLog {
             let statement = try connection.statement("UPDATE log SET halted = ?1")
             try statement.bind(1, reason)
             try statement.run()
+            try connection.confirm()
         }
     }
 

@@ -36,6 +36,8 @@ struct KnownStreams {
 
     private var young: [ExactText: KnownStream] = [:]
     private var old: [ExactText: KnownStream] = [:]
+    /// How many of the young ones were kept when others were forgotten.
+    private var kept = 0
 
     mutating func find(_ name: ExactText) -> KnownStream? {
         if let stream = young[name] { return stream }
@@ -46,17 +48,17 @@ struct KnownStreams {
 
     mutating func insert(_ stream: KnownStream) {
         young[stream.name] = stream
-        guard young.count >= Self.half else { return }
+        guard young.count >= Self.half + kept else { return }
         // What the running transaction has changed is known nowhere else yet.
-        let kept = old.filter { $0.value.isPending }
+        let pending = old.filter { $0.value.isPending }
         for stream in old.values { stream.isForgotten = !stream.isPending }
-        (old, young) = (young, kept)
+        (old, young, kept) = (young, pending, pending.count)
     }
 
     mutating func removeAll() {
         for stream in young.values { stream.isForgotten = true }
         for stream in old.values { stream.isForgotten = true }
-        (young, old) = ([:], [:])
+        (young, old, kept) = ([:], [:], 0)
     }
 }
 

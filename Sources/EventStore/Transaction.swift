@@ -134,12 +134,14 @@ public final class Transaction {
     /// Appends `events` to one stream; they get the log's next positions.
     ///
     /// - Parameter known: the same stream, where it was looked up before.
+    /// - Returns: the stream as it is known now.
     /// - Throws: `conflict` where the stream's version is not as expected; `notWritten`, also for a
     ///   stream whose name could not be read again.
+    @discardableResult
     @usableFromInline package func append(
         _ events: [NewEvent], to stream: StreamID, known: KnownStream? = nil,
         expecting expected: ExpectedVersion
-    ) throws(StoreError) {
+    ) throws(StoreError) -> KnownStream {
         let stage = kassa_stage_enter(KASSA_STAGE_APPEND)
         defer { kassa_stage_leave(stage) }
         if let failure { throw failure }
@@ -149,7 +151,7 @@ public final class Transaction {
         guard expected.allows(before) else {
             throw .conflict(stream, expected: expected, actual: before)
         }
-        guard !events.isEmpty else { return }
+        guard !events.isEmpty else { return place }
         let (_, overflow) = before.value.addingReportingOverflow(Int64(events.count))
         // A stream that is there has an event.
         guard !overflow, before >= .none, place.isNew || (place.key == nil) == (before == .none),
@@ -172,6 +174,7 @@ public final class Transaction {
             streamKeys.append(key)
         }
         log.lastRecorded = recordedAt
+        return place
     }
 
     /// Writes what was appended where that stream is among it, so that it can be read.

@@ -22,6 +22,19 @@ extension BenchCommand {
         "shop", "orders a second from placing to completion, and where the time goes",
         options: shopOptions, example: "shopctl bench shop --orders 10000")
 
+    static let overload = Command(
+        "overload", "many times what is completed at full load, and what comes after",
+        options: [
+            .value("times", "COUNT", "how many times as much is placed", default: "10"),
+            .value("seconds", "SECONDS", "how long", default: "20"),
+            .value(
+                "full", "SECONDS", "how long full load is held before and after", default: "10"),
+            .value(
+                "clients", "COUNT", "connections that orders are placed on", default: "2000"),
+            linesOption,
+        ],
+        example: "shopctl bench overload --times 10")
+
     static let soak = Command(
         "soak", "half of the load for long: whether memory or descriptors grow",
         options: [
@@ -55,6 +68,20 @@ extension BenchCommand {
         return { [settings] in
             try inFolder(invocation) { data in
                 (try ShopBench.run(settings, .fresh(data), progress: Terminal.progress), [])
+            }
+        }
+    }
+
+    static func planOverload(_ invocation: Invocation) throws -> Run {
+        var settings = OverloadBench.Settings()
+        settings.times = Double(try invocation.integer("times", in: 2...1000))
+        settings.seconds = try invocation.integer("seconds", in: 1...3600)
+        settings.fullSeconds = try invocation.integer("full", in: 1...3600)
+        settings.clients = try clients(invocation)
+        settings.lines = try lines(invocation)
+        return { [settings] in
+            try inFolder(invocation) { data in
+                (try OverloadBench.run(settings, data: data, progress: Terminal.progress), [])
             }
         }
     }

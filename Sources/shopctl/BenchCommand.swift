@@ -7,6 +7,7 @@ enum BenchCommand {
     enum Kind: String, CaseIterable {
         case shop
         case store
+        case overload
         case soak
         case growth
         case rebuild
@@ -15,6 +16,7 @@ enum BenchCommand {
             switch self {
             case .shop: BenchCommand.shop
             case .store: BenchCommand.store
+            case .overload: BenchCommand.overload
             case .soak: BenchCommand.soak
             case .growth: BenchCommand.growth
             case .rebuild: BenchCommand.rebuild
@@ -26,6 +28,7 @@ enum BenchCommand {
             switch self {
             case .shop: try BenchCommand.planShop(invocation)
             case .store: try BenchCommand.planStore(invocation)
+            case .overload: try BenchCommand.planOverload(invocation)
             case .soak: try BenchCommand.planSoak(invocation)
             case .growth: try BenchCommand.planGrowth(invocation)
             case .rebuild: try BenchCommand.planRebuild(invocation)

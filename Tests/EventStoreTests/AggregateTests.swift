@@ -183,6 +183,44 @@ private struct Sum: Decider {
         #expect(stored.map(\.version.value) == [1, 2, 3])
     }
 
+    @Test func `a commit that changes more streams than are kept finds them all`() throws {
+        let count = 60_000
+        for _ in 0..<2 {
+            try log.run { (transaction) throws(StoreError) in
+                for number in 0..<count {
+                    try transaction.append([event(1)], to: order("\(number)"), expecting: .any)
+                }
+            }
+        }
+        for number in [0, count - 1] {
+            let stored = try log.queries.stream(order("\(number)"), after: .none, limit: 9)
+            #expect(stored.map(\.version.value) == [1, 2])
+        }
+    }
+
+    @Test func `a row that an attempt within has written and taken back is written again`() throws {
+        try log.run { (transaction) throws(StoreError) in
+            try transaction.attempt { () throws(StoreError) in
+                try transaction.append([event(1)], to: order("outer"), expecting: .noStream)
+                let thrown = failure { () throws(StoreError) in
+                    try transaction.attempt { () throws(StoreError) in
+                        try transaction.append([event(2)], to: order("inner"), expecting: .noStream)
+                        try transaction.settle()
+                        throw .closed
+                    }
+                }
+                #expect(thrown == "closed")
+                try transaction.append([event(3)], to: order("outer"), expecting: .any)
+            }
+            try transaction.append([event(4)], to: order("inner"), expecting: .noStream)
+        }
+        for (name, numbers) in [("outer", [1, 3]), ("inner", [4])] {
+            let stored = try log.queries.stream(order(name), after: .none, limit: 9)
+            #expect(stored.map(\.version.value) == numbers.indices.map { Int64($0) + 1 })
+            #expect(stored.map(\.data) == numbers.map { event($0).data })
+        }
+    }
+
     @Test func `a stream begun in an attempt or commit that failed is begun again`() throws {
         try log.run { (transaction) throws(StoreError) in
             for isWritten in [false, true] {

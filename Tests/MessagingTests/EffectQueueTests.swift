@@ -167,7 +167,6 @@ import Testing
     }
 }
 
-/// A service that makes calls, and does with the results as they say.
 /// Who makes the calls, and how many at once.
 @Suite struct EffectThreadTests {
     /// Notes which calls were made; the one named `slow` ends when seven others have.
@@ -208,6 +207,7 @@ import Testing
     }
 }
 
+/// A service that makes calls, and does with the results as they say.
 private final class CallCore: ServiceCore {
     static let log = LogName("calls")
     static let sources: [Source] = []

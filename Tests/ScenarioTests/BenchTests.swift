@@ -54,7 +54,7 @@ import Testing
     }
 
     private static let latencies = [
-        "placing: due to 201", "placed to handed over", "placed to completed",
+        "placing: due to 201", "placed to delivered", "placed to completed",
     ]
     private static let stages = [
         "parse", "decide", "encode", "append", "commit", "relay", "broker", "consume", "project",
@@ -114,6 +114,25 @@ import Testing
         let level = try shop.get("/v1/stock/bench-0")
         #expect(level.status == 200, "\(level)")
         try shop.stop()
+    }
+
+    @Test func `under many times the load what is taken is completed, and all is counted`() throws {
+        let folder = try Folder()
+        let arguments = [
+            "overload", "--times", "30", "--seconds", "1", "--full", "1", "--clients", "300",
+        ]
+        let report = try Report(try bench(arguments, in: folder))
+        let accepted = try report.figure("overload", "accepted")
+        let refused = try report.figure("overload", "refused with 503")
+        #expect(accepted > 0 && refused >= 0)
+        #expect(try report.figure("overload", "failed") == 0)
+        #expect(try report.latency("overload", "placing: due to 201").count == Int(accepted))
+        #expect(try report.latency("overload", "refused: due to 503").count == Int(refused))
+        let asked = try report.figure("overload", "asked for a second")
+        let full = try report.figure("full load before", "completed a second")
+        #expect(abs(asked / full - 30) < 0.01)
+        #expect(try report.figure("full load again", "completed a second") > 0)
+        #expect(try report.figure("full load again", "failed") == 0)
     }
 
     @Test func `a folder that holds something else is left as it is`() throws {

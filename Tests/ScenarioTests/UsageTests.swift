@@ -11,7 +11,7 @@ import Testing
         ["stock"], ["stock", "receive"], ["stock", "get"], ["events"], ["replay"], ["projections"],
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
-        ["bench", "soak"],
+        ["bench", "overload"], ["bench", "soak"],
         ["bench", "growth"], ["bench", "rebuild"],
     ]
 

@@ -51,26 +51,30 @@ struct LoadPhase {
         events = after.events - before.events
     }
 
-    /// What the logs say of this phase's orders, by recorded times.
-    func recorded(in shop: BenchedShop) throws -> (handedOver: Latencies, completed: Latencies) {
+    /// What the logs say of this phase's orders, by recorded times, once all is quiet.
+    func recorded(in shop: BenchedShop) throws -> (delivered: Latencies, completed: Latencies) {
         var placed: [String: Timestamp] = [:]
-        var (handedOver, completed) = (Latencies(), Latencies())
+        var (delivered, completed) = (Latencies(), Latencies())
         placed.reserveCapacity(accepted)
         func add(_ order: String, _ at: Timestamp, to latencies: inout Latencies) {
             guard let placed = placed[order] else { return }
             latencies.add(microseconds: at.microseconds - placed.microseconds)
         }
-        func facts(_ name: String, _ body: (EventType, String, Timestamp) -> Void) throws {
+        func facts(
+            _ name: String, through end: BenchedShop.Standing,
+            _ body: (EventType, String, Timestamp) -> Void
+        ) throws {
             let log = LogName(name)
-            try shop.facts(of: log, after: before.head(log), through: after.head(log), body)
+            try shop.facts(of: log, after: before.head(log), through: end.head(log), body)
         }
-        try facts("orders") { type, order, at in
+        try facts("orders", through: after) { type, order, at in
             if type.name == "order.placed" { placed[order] = at }
             if type.name == "order.completed" { add(order, at, to: &completed) }
         }
-        try facts("deliveries") { type, order, at in
-            if type.name == "delivery.handed-over" { add(order, at, to: &handedOver) }
+        // A parcel may arrive when its order is completed already.
+        try facts("deliveries", through: try shop.standing()) { type, order, at in
+            if type.name == "delivery.delivered" { add(order, at, to: &delivered) }
         }
-        return (handedOver, completed)
+        return (delivered, completed)
     }
 }

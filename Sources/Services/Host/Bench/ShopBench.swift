@@ -135,7 +135,7 @@ package enum ShopBench {
         report.add("events an order", Double(phase.events) / Double(phase.accepted), "events")
         let recorded = try phase.recorded(in: shop)
         report.add("placing: due to 201", phase.placing)
-        report.add("placed to handed over", recorded.handedOver)
+        report.add("placed to delivered", recorded.delivered)
         report.add("placed to completed", recorded.completed)
     }
 
