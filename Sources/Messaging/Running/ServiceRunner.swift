@@ -8,7 +8,7 @@ package struct ServiceSettings: Sendable {
     package let path: String
     package let durability: EventLog.Durability
     /// The most commands that may wait; above it they are refused for now.
-    package var inboxLimit = 2_000
+    package var inboxLimit = 1_000
     /// While more than a batch waits, and the oldest longer than this, commands are refused.
     package var patience = Duration.milliseconds(500)
     /// The most inputs in one commit.
