@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import Messaging
 import Synchronization
 
@@ -11,6 +12,20 @@ final class FullLoad: Sendable {
     private let accepted = Atomic(0)
     private let allowed = Atomic(FullLoad.most)
     private let isOver = Atomic(false)
+
+    /// Holds it for some seconds, and waits until all that was placed is completed.
+    static func hold(
+        _ shop: BenchedShop, _ driver: LoadDriver, seconds: Int, _ requests: [[UInt8]],
+        _ progress: (String) -> Void
+    ) throws -> LoadPhase {
+        let load = FullLoad()
+        return try load.follow(shop) {
+            try LoadPhase(
+                shop, driver, .upTo(load.limit), .time(.seconds(seconds)), requests: requests,
+                accept: load.accept
+            ) { progress("full load: \($0)") }
+        }
+    }
 
     func accept() { accepted.add(1, ordering: .relaxed) }
 

@@ -57,7 +57,8 @@ package enum ShopBench {
 
         var report = BenchReport()
         let sampler = StageSampler()
-        let full = try fullLoad(shop, driver, settings, requests, progress)
+        let full = try FullLoad.hold(
+            shop, driver, seconds: settings.fullSeconds, requests, progress)
         let (stages, spent, samples) = sampler.end()
         guard full.accepted > 0 else {
             throw BenchedShop.Failure.refused(
@@ -109,19 +110,6 @@ package enum ShopBench {
                     + "cannot be seen from here")
         }
         return report
-    }
-
-    private static func fullLoad(
-        _ shop: BenchedShop, _ driver: LoadDriver, _ settings: Settings, _ requests: [[UInt8]],
-        _ progress: (String) -> Void
-    ) throws -> LoadPhase {
-        let load = FullLoad()
-        return try load.follow(shop) {
-            try LoadPhase(
-                shop, driver, .upTo(load.limit), .time(.seconds(settings.fullSeconds)),
-                requests: requests, accept: load.accept
-            ) { progress("full load: \($0)") }
-        }
     }
 
     private static func describe(
