@@ -69,8 +69,7 @@ package enum ShopBench {
         // Connections of its own: others may have been idle for too long by now.
         let half = try LoadPhase(
             shop, try shop.driver(connections: settings.clients), .open(perSecond: rate),
-            .time(.seconds(settings.halfSeconds)),
-            requests: requests
+            .time(.seconds(settings.halfSeconds)), requests: requests
         ) { progress("half load: \($0)") }
         try shop.waitUntilQuiet()
         let burst = try LoadPhase(
