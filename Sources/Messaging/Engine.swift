@@ -323,7 +323,8 @@ package final class Engine<Core: ServiceCore> {
                 epoch: log.epoch, head: log.head, leaf: log.headLeaf, tree: log.tree,
                 asOf: max(now, log.lastRecorded), upSince: upSince,
                 read: checkpoints.mapValues(\.position),
-                readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason),
+                readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason,
+                waiting: core.waiting),
             appended: appended)
     }
 

@@ -2,6 +2,19 @@ package import EventSourcing
 package import EventStore
 import Synchronization
 
+/// Work that a core has taken on and not begun.
+package struct WaitingWork: Hashable, Sendable {
+    /// How many pieces wait.
+    package let count: Int
+    /// How many have begun since the core was opened.
+    package let taken: Int64
+
+    package init(count: Int, taken: Int64) {
+        self.count = count
+        self.taken = taken
+    }
+}
+
 /// What a log's owner says of it after each commit.
 package struct LogStatus: Sendable {
     package var epoch: Epoch
@@ -15,12 +28,14 @@ package struct LogStatus: Sendable {
     /// Up to when all that a source recorded has been read, by source name.
     package var readAsOf: [String: Timestamp]
     package var haltReason: String?
+    /// Nil for a core that begins all at once.
+    package var waiting: WaitingWork?
 
     package init(
         epoch: Epoch, head: Position, leaf: Digest, tree: MerkleFrontier,
         asOf: Timestamp, upSince: Timestamp, read: [String: Position],
         readAsOf: [String: Timestamp],
-        haltReason: String?
+        haltReason: String?, waiting: WaitingWork? = nil
     ) {
         self.epoch = epoch
         self.head = head
@@ -31,6 +46,7 @@ package struct LogStatus: Sendable {
         self.read = read
         self.readAsOf = readAsOf
         self.haltReason = haltReason
+        self.waiting = waiting
     }
 }
 

@@ -67,6 +67,8 @@ package protocol ServiceCore: AnyObject, SendableMetatype {
     ///
     /// - Returns: whether there was any.
     func carryOn(in transaction: Transaction) throws(StoreError) -> Bool
+    /// The work that waits so; nil for a core where none does.
+    var waiting: WaitingWork? { get }
 
     /// Applies a message of another service. Messages of types it does not know are passed over.
     func react(to message: Message, in transaction: Transaction) throws(ReactionError)
@@ -129,6 +131,7 @@ extension ReactionError {
 extension ServiceCore {
     package func hasRead(_ participant: LogName, through position: Position) {}
     package func carryOn(in transaction: Transaction) -> Bool { false }
+    package var waiting: WaitingWork? { nil }
 }
 
 extension ServiceCore where Command == NoCommand, Answer == NoAnswer {

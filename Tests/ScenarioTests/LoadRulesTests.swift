@@ -7,7 +7,8 @@ import Testing
     private typealias Reader = LoadRules.Reader
 
     /// A shop that is busy sooner than usual, so that the numbers are small.
-    private static let rules = LoadRules(stopAt: 2, goAt: 1, awayAt: 10)
+    private static let rules = LoadRules(
+        usual: .init(stopAt: 2, goAt: 1), overloaded: .init(stopAt: 0.8, goAt: 0.6), awayAt: 10)
 
     private let noon = Timestamp(microseconds: 1_769_860_800_000_000)
 
@@ -79,5 +80,26 @@ import Testing
         #expect(rules.isStopped && rules.backlog > 4)
         rules.look([Reader(name: "quick", behind: 5000, read: 20_000)], at: noon + .seconds(2))
         #expect(!rules.isStopped)
+    }
+
+    @Test
+    func `requests without room are overload: less may wait, orders before their checkout too`() {
+        var rules = Self.rules
+        // 10,000 events and 10,000 orders a second; of these a second's worth waits.
+        func look(_ at: Int, waiting: Int64 = 10_000, refused: Int64) -> Bool {
+            rules.look(
+                [Reader(name: "a<b", behind: 5_000, read: Int64(at) * 1000)],
+                waiting: Reader(name: "waiting", behind: waiting, read: Int64(at) * 1000),
+                refused: refused, at: noon + .milliseconds(100 * at))
+            return rules.isStopped
+        }
+        #expect((0..<10).allSatisfy { !look($0, refused: 0) })
+        #expect(!rules.isOverloaded && rules.backlog < 0.6)
+        // What waits is known to be too much as soon as its pace is.
+        #expect((10..<13).map { look($0, refused: 7) } == [false, true, true])
+        // It ends with what waits, and the last refusal some seconds ago.
+        #expect((13..<70).allSatisfy { look($0, refused: 7) })
+        #expect(!look(70, waiting: 5_000, refused: 7))
+        #expect(!look(71, waiting: 10_000, refused: 7) && !rules.isOverloaded)
     }
 }

@@ -52,6 +52,8 @@ package enum SHA256 {
             (ends.last ?? 0) <= bytes.count && ends.first ?? 0 >= 0
                 && zip(ends, ends.dropFirst()).allSatisfy { $0 <= $1 },
             "the messages lie one behind the other within the bytes")
+        // The one empty array is shared by all threads, and would be written to.
+        guard !ends.isEmpty else { return [] }
         return [Digest](unsafeUninitializedCapacity: ends.count) { out, count in
             count = ends.count
             let prefix = prefix.map(Int32.init) ?? -1
@@ -67,7 +69,8 @@ package enum SHA256 {
     /// The digest of each pair of `digests`, the first and the second, the third and the fourth
     /// and so on, with `prefix` in front; of an odd number the last one is left out.
     package static func hash(pairs digests: [Digest], prefix: UInt8) -> [Digest] {
-        [Digest](unsafeUninitializedCapacity: digests.count / 2) { out, count in
+        guard digests.count > 1 else { return [] }
+        return [Digest](unsafeUninitializedCapacity: digests.count / 2) { out, count in
             count = digests.count / 2
             kassa_sha256_pairs(Int32(prefix), digests, count, out.baseAddress)
         }

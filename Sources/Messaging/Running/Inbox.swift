@@ -24,6 +24,8 @@ package struct Inbox<Core: ServiceCore>: Sendable {
     private var restsUntil: MonotonicTime?
     package var isStopping = false
     var isUp = false
+    /// How many commands found no room.
+    var refused: Int64 = 0
 
     package init() {}
 

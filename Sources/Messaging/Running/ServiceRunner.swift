@@ -134,6 +134,8 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }
     /// How many inputs wait.
     package var backlog: Int { inbox.withLock { $0.count } }
+    /// How many commands were refused for want of room since it was made.
+    package var refused: Int64 { inbox.withLock { $0.refused } }
 
     /// Hands a command to the writer; `reply` is called once, from the writer's thread, after the
     /// commit.
@@ -148,12 +150,14 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the service is stopping" }
             if isBounded, inbox.awaited.count >= settings.inboxLimit {
+                inbox.refused += 1
                 return "\(settings.inboxLimit) requests wait already"
             }
             if isBounded, inbox.awaited.count > settings.batchLimit,
                 let oldest = inbox.awaited.first?.since,
                 oldest + settings.patience < .now()
             {
+                inbox.refused += 1
                 return "too many requests wait already"
             }
             wakes = inbox.add(.init(input: input, reply: reply))

@@ -7,6 +7,10 @@ package import EventSourcing
 /// orders would only wait longer; they are refused until it is fifty seconds' worth, and whoever is
 /// refused knows it at once. A reader that stands still, or has more than five minutes' worth
 /// before it, was away or begins anew: that is no load, and nobody is refused for it.
+///
+/// Where requests were refused for want of room before a writer, it is no burst but more than the
+/// shop carries. Then what waits is kept to a few seconds' worth, orders that wait for their
+/// checkout included, so that the shop is itself again as soon as it is over.
 package struct LoadRules: Sendable {
     /// How far a reader of a log is.
     package struct Reader: Hashable, Sendable {
@@ -37,28 +41,58 @@ package struct LoadRules: Sendable {
     private static let patience = Duration.seconds(1)
     /// How much of a reader's rate is what was seen last.
     private static let weight = 0.2
+    /// So long after the last refusal for want of room the shop is no longer overloaded.
+    private static let calm = Duration.seconds(5)
 
     private var readers: [String: Known] = [:]
+    private var refused: Int64 = 0
+    private var refusedAt = Timestamp.epoch
+    /// Whether more comes than can be written, or did until a moment ago.
+    package private(set) var isOverloaded = false
     /// Whether nothing new is taken.
     package private(set) var isStopped = false
     /// The longest that a reader would take for what waits for it, in seconds, as last seen.
     package private(set) var backlog = 0.0
 
-    private let (stopAt, goAt, awayAt): (Double, Double, Double)
+    /// Seconds' worth before a reader.
+    package struct Limits: Hashable, Sendable {
+        /// With so many nothing new is taken.
+        let stopAt: Double
+        /// With so many it is taken again.
+        let goAt: Double
 
-    /// - Parameters:
-    ///   - stopAt: with so many seconds' worth before a reader nothing new is taken.
-    ///   - goAt: with so many it is taken again.
-    ///   - awayAt: with so many the reader was away.
-    package init(stopAt: Double = 60, goAt: Double = 50, awayAt: Double = 300) {
-        (self.stopAt, self.goAt, self.awayAt) = (stopAt, goAt, awayAt)
+        package init(stopAt: Double, goAt: Double) {
+            (self.stopAt, self.goAt) = (stopAt, goAt)
+        }
+    }
+
+    private let (usual, overloaded, awayAt): (Limits, Limits, Double)
+
+    /// - Parameter awayAt: with so many seconds' worth before it a reader was away.
+    package init(
+        usual: Limits = .init(stopAt: 60, goAt: 50),
+        overloaded: Limits = .init(stopAt: 4, goAt: 3), awayAt: Double = 300
+    ) {
+        (self.usual, self.overloaded, self.awayAt) = (usual, overloaded, awayAt)
     }
 
     /// Looks at all readers.
-    package mutating func look(_ seen: [Reader], at now: Timestamp) {
+    ///
+    /// - Parameters:
+    ///   - waiting: the orders that wait for their checkout, as of a reader of orders; they count
+    ///     in overload only, as a burst is taken however long it is.
+    ///   - refused: how many requests were refused for want of room since the start.
+    package mutating func look(
+        _ seen: [Reader], waiting: Reader? = nil, refused: Int64 = 0, at now: Timestamp
+    ) {
+        if refused > self.refused {
+            (self.refused, refusedAt, isOverloaded) = (refused, now, true)
+        } else if isOverloaded {
+            isOverloaded = isStopped || now - refusedAt < Self.calm
+        }
         var known: [String: Known] = [:]
         backlog = 0
-        for reader in seen {
+        for reader in seen + (isOverloaded ? waiting.map { [$0] } ?? [] : []) {
             let isBusy = reader.behind > Self.least
             var next =
                 readers[reader.name] ?? Known(read: reader.read, movedAt: now, isBusy: isBusy)
@@ -77,6 +111,7 @@ package struct LoadRules: Sendable {
             if seconds < awayAt { backlog = max(backlog, seconds) }
         }
         readers = known
-        isStopped = backlog > (isStopped ? goAt : stopAt)
+        let limits = isOverloaded ? overloaded : usual
+        isStopped = backlog > (isStopped ? limits.goAt : limits.stopAt)
     }
 }

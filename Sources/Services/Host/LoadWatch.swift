@@ -10,17 +10,22 @@ final class LoadWatch: Sendable {
         var isStopping = false
     }
 
+    /// What there is to see.
+    struct Sight {
+        let readers: [LoadRules.Reader]
+        let waiting: LoadRules.Reader?
+        let refused: Int64
+    }
+
     private static let pause = Duration.milliseconds(100)
 
     private let state = Monitor(State())
     private let worker = Mutex<Worker?>(nil)
 
     /// Goes on looking until it is stopped.
-    func start(
-        _ runtime: any Runtime, _ readers: @escaping @Sendable () -> [LoadRules.Reader]
-    ) {
+    func start(_ runtime: any Runtime, _ look: @escaping @Sendable () -> Sight) {
         worker.withLock {
-            $0 = Worker("load-watch", .awaited) { [self] in run { (readers(), runtime.now()) } }
+            $0 = Worker("load-watch", .awaited) { [self] in run { (look(), runtime.now()) } }
         }
     }
 
@@ -38,15 +43,18 @@ final class LoadWatch: Sendable {
         }?.join()
     }
 
-    private func run(_ look: () -> ([LoadRules.Reader], Timestamp)) {
+    private func run(_ look: () -> (Sight, Timestamp)) {
         while true {
             let isOver = state.wait(until: .now() + Self.pause) {
                 (state) -> Monitor<State>.Look<Bool> in
                 state.isStopping ? .done(true) : .wait(atMost: nil)
             }
             if isOver == true { return }
-            let (readers, now) = look()
-            state.withLock { $0.rules.look(readers, at: now) }
+            let (sight, now) = look()
+            state.withLock {
+                $0.rules.look(
+                    sight.readers, waiting: sight.waiting, refused: sight.refused, at: now)
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ struct Observatory: Sendable {
         let sources: [Source]
         let isUp: @Sendable () -> Bool
         let backlog: @Sendable () -> Int
+        /// How many commands were refused for want of room.
+        let refused: @Sendable () -> Int64
     }
 
     let services: [Service]
@@ -66,12 +68,17 @@ struct Observatory: Sendable {
         return load.reading.isStopped ? .overloaded : nil
     }
 
-    /// How far each reader of a log is.
-    @Sendable func readers() -> [LoadRules.Reader] {
-        lags().map {
-            LoadRules.Reader(
-                name: "\($0.consumer)<\($0.source)", behind: $0.events, read: $0.position)
-        }
+    /// How far each reader of a log is, how many orders wait, and what was refused.
+    @Sendable func sight() -> LoadWatch.Sight {
+        let waiting = services.lazy.compactMap { $0.board.status?.waiting }.first
+        return LoadWatch.Sight(
+            readers: lags().map {
+                .init(name: "\($0.consumer)<\($0.source)", behind: $0.events, read: $0.position)
+            },
+            waiting: waiting.map {
+                .init(name: "waiting", behind: Int64($0.count), read: $0.taken)
+            },
+            refused: services.reduce(0) { $0 + $1.refused() })
     }
 
     /// Why a log writes no more; nil where all do.
@@ -131,6 +138,6 @@ extension Observatory.Service {
     init<Core: ServiceCore>(_ runner: ServiceRunner<Core>) {
         self.init(
             log: Core.log, path: runner.settings.path, board: runner.board, sources: Core.sources,
-            isUp: { runner.isUp }, backlog: { runner.backlog })
+            isUp: { runner.isUp }, backlog: { runner.backlog }, refused: { runner.refused })
     }
 }

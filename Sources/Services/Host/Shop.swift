@@ -144,7 +144,7 @@ package final class Shop: Sendable {
             try deliveries.start()
             try notifications.start()
             projections.start()
-            load.start(runtime, observatory.readers)
+            load.start(runtime, observatory.sight)
             server = try HTTPServer.start(
                 address: settings.address, port: settings.port, limits: files.limits,
                 renderError: gateway.renderError,

@@ -1,6 +1,7 @@
 import Domain
 package import EventSourcing
 package import EventStore
+package import Messaging
 
 extension OrdersCore {
     /// An order that waits is begun after as long in any case.
@@ -59,6 +60,8 @@ extension OrdersCore {
         try startWaiting(order, in: transaction)
         return true
     }
+
+    package var waiting: WaitingWork? { WaitingWork(count: starts.count, taken: starts.taken) }
 
     /// How many orders are on their way, and how many of them wait for their checkout to begin, as
     /// the file has them.

@@ -14,6 +14,8 @@ struct StartQueue {
     private let limit: Int
     private var orders: [OrderID] = []
     private var first = 0
+    /// How many were taken out since it was made.
+    private(set) var taken: Int64 = 0
     /// The positions of requests that are not known to be read, by participant, oldest first.
     private var unread: [LogName: Unread] = [:]
 
@@ -39,6 +41,7 @@ struct StartQueue {
     /// Takes out the first, which has begun, or cannot.
     mutating func removeFirst() {
         first += 1
+        taken += 1
         guard first >= 1024, first * 2 >= orders.count else { return }
         orders.removeFirst(first)
         first = 0
