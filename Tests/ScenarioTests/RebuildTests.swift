@@ -24,6 +24,8 @@ import Testing
                 if read.status != 200, read["code"] != "not-yet-visible" {
                     failures.withLock { $0.append(read.text) }
                 }
+                // Where a sanitizer slows the shop down, clients must not outrun the rebuild.
+                usleep(useconds_t(1000 * patience))
             }
         }
     }

@@ -81,7 +81,7 @@ final class Child: Sendable {
 }
 
 /// By how much all limits are longer: `KASSA_PATIENCE`, for a program that a sanitizer slows down.
-private let patience =
+let patience =
     ProcessInfo.processInfo.environment["KASSA_PATIENCE"]
     .flatMap { Double($0) }.map { max($0, 1) } ?? 1
 

@@ -20,7 +20,12 @@ final class SetClock: Sendable {
 
     /// Runs a command by this clock.
     var prefix: [String] {
-        ["env", "LD_PRELOAD=\(folder.path)/clock.so", "KASSA_TEST_CLOCK=\(folder.path)/offset"]
+        // What stands before the C library already, as for a sanitizer, stays there.
+        let others = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { ":\($0)" } ?? ""
+        return [
+            "env", "LD_PRELOAD=\(folder.path)/clock.so\(others)",
+            "KASSA_TEST_CLOCK=\(folder.path)/offset",
+        ]
     }
 
     /// From now on the process's clock is behind the machine's.
