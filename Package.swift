@@ -39,6 +39,7 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CPlatform"),
         .target(name: "CWriteAhead", dependencies: ["CSQLite"]),
+        .target(name: "CSimulatedDisk", dependencies: ["CSQLite"]),
         target("EventSourcing"),
         target("Arguments"),
         target("Domain", uses: ["EventSourcing"]),
@@ -69,15 +70,16 @@ let package = Package(
             name: "shopctl",
             dependencies: [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing",
+                "EventSourcing", "Simulation",
             ],
             swiftSettings: settings),
         target(
-            "TestKit",
+            "Simulation",
             uses: [
-                "Host", "Orders", "Payments", "Deliveries", "Notifications", "Projections",
-                "Messaging", "EventStore", "Domain", "EventSourcing", "SQLite",
+                "Orders", "Payments", "Deliveries", "Notifications", "Projections", "Messaging",
+                "EventStore", "Domain", "EventSourcing", "SQLite", "CSQLite", "CSimulatedDisk",
             ]),
+        target("TestKit", uses: ["Domain", "Messaging", "EventSourcing"]),
         target(
             "FuzzChecks", path: "Fuzz/Checks",
             uses: [
@@ -92,15 +94,15 @@ let package = Package(
             "ProjectionTests",
             uses: [
                 "Projections", "Messaging", "EventStore", "EventSourcing", "Domain", "SQLite",
-                "TestKit", "Deliveries",
+                "Simulation", "Deliveries",
             ]),
         tests("ImportTests", uses: ["Import", "Domain", "EventSourcing"]),
         tests("TidyTests", uses: []),
-        tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit"]),
-        tests("BrokerTests", uses: ["Messaging", "TestKit"]),
-        tests("SimulationTests", uses: ["TestKit"]),
+        tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit", "Simulation"]),
+        tests("BrokerTests", uses: ["Messaging", "TestKit", "Simulation"]),
+        tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
-        tests("EventStoreTests", uses: ["EventStore", "SQLite", "EventSourcing"]),
+        tests("EventStoreTests", uses: ["EventStore", "SQLite", "EventSourcing", "Simulation"]),
         tests(
             "GatewayTests",
             uses: [
@@ -113,7 +115,7 @@ let package = Package(
         tests(
             "MessagingTests",
             uses: [
-                "Messaging", "EventStore", "EventSourcing", "Domain", "TestKit", "Orders",
+                "Messaging", "EventStore", "EventSourcing", "Domain", "Simulation", "Orders",
                 "Payments", "Deliveries", "Notifications", "Projections", "SQLite",
             ]),
     ]

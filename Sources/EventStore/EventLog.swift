@@ -99,7 +99,10 @@ package final class EventLog {
         lastRecorded = newest?.recordedAt ?? .epoch
         headLeaf = newest?.leaf ?? MerkleFrontier().root
         try reading { (connection) throws(SQLiteError) in
-            try connection.execute("UPDATE log SET clean = 0")
+            // Who died between a write and its sync has left commits that may go with the power. A
+            // commit syncs them, before anybody is shown them; and it must change a page for that.
+            try connection.execute(
+                "BEGIN; UPDATE log SET clean = 1; UPDATE log SET clean = 0; COMMIT")
             try connection.confirm()
         }
     }

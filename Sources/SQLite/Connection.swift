@@ -1,5 +1,6 @@
 import CSQLite
 import CWriteAhead
+import Synchronization
 
 /// One connection to one SQLite file. Belongs to one thread at a time.
 package final class Connection {
@@ -39,7 +40,7 @@ package final class Connection {
     /// - Throws: `SQLiteError` where the file cannot be opened, is no database, or is newer than
     ///   this SQLite reads.
     package init(path: String, mode: Mode, durability: Durability = .full) throws(SQLiteError) {
-        let system = Self.system
+        let system = UnsafePointer(bitPattern: Self.other.load(ordering: .relaxed)) ?? Self.system
         var opened: OpaquePointer?
         let flags: Int32
         let name: String
@@ -99,6 +100,25 @@ package final class Connection {
         kassa_sqlite3_count_no_memory()
         return kassa_gather_vfs()
     }()
+
+    /// The name of what connections go through instead, a constant of the program; 0 for none.
+    private static let other = Atomic<UInt>(0)
+
+    /// Has all connections that this process opens from now on go through another VFS: for the
+    /// simulator, whose VFS stands over the usual one and lets pass what is not its own.
+    ///
+    /// - Parameter register: is given the name of the usual one, nil for SQLite's own choice, and
+    ///   returns that of the other, a constant of the program; nil where it cannot be had.
+    package static func reach(
+        through register: (UnsafePointer<CChar>?) -> UnsafePointer<CChar>?
+    ) throws(SQLiteError) {
+        guard let name = register(system) else {
+            throw SQLiteError(
+                code: SQLITE_NOMEM, message: "the VFS could not be registered",
+                action: "going through another VFS")
+        }
+        other.store(UInt(bitPattern: name), ordering: .relaxed)
+    }
 
     private static func immutableURI(_ path: String) -> String {
         // With an empty authority a path may begin with two slashes.

@@ -15,7 +15,7 @@ enum ShopCommand {
             UpCommand.command, OrderCommand.command, StockCommand.command, EventsCommand.command,
             ImportCommand.command, ReplayCommand.command, ReportCommand.command,
             ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
-            EpochCommand.command, BenchCommand.command,
+            EpochCommand.command, BenchCommand.command, SimulateCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -38,6 +38,7 @@ enum ShopCommand {
             case "epoch": try EpochCommand.run(invocation)
             case "import": return try ImportCommand.run(invocation)
             case "bench": return try BenchCommand.run(invocation)
+            case "simulate": return try SimulateCommand.run(invocation)
             default: throw CommandFailure("no such command; see shopctl --help")
             }
             return 0

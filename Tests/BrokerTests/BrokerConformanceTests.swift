@@ -1,5 +1,6 @@
 import EventSourcing
 import Messaging
+import Simulation
 import TestKit
 import Testing
 

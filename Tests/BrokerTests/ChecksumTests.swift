@@ -1,5 +1,5 @@
 import Messaging
-import TestKit
+import Simulation
 import Testing
 
 /// CRC-32C by the processor's instruction and without it.

@@ -1,6 +1,7 @@
 import EventSourcing
 import Foundation
 import Messaging
+import Simulation
 import Synchronization
 import TestKit
 

@@ -2,6 +2,7 @@ import EventSourcing
 import Foundation
 import Glibc
 import Messaging
+import Simulation
 import TestKit
 import Testing
 

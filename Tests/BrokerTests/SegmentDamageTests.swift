@@ -1,8 +1,8 @@
 import EventSourcing
 import Foundation
 import Messaging
+import Simulation
 import Synchronization
-import TestKit
 import Testing
 
 @Suite struct SegmentDamageTests {

@@ -1,5 +1,6 @@
 import Domain
 import EventSourcing
+import Simulation
 import TestKit
 import Testing
 

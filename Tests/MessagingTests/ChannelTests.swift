@@ -3,7 +3,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Payments
-import TestKit
+import Simulation
 import Testing
 
 /// A reader of one channel sees what it misses of it, and passes over what is not for it.

@@ -5,7 +5,7 @@ import Foundation
 import Messaging
 import Orders
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// What a failing disk may do to a commit, and what is said of it.

@@ -2,7 +2,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// Which calls are handed out, and when, though the file is seldom asked.

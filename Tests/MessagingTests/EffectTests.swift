@@ -7,7 +7,7 @@ import Notifications
 import Orders
 import Payments
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// Calls to the outside: asked for in the deciding commit, made under one key, their results

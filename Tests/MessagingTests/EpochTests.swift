@@ -4,7 +4,7 @@ import EventStore
 import Messaging
 import Orders
 import Projections
-import TestKit
+import Simulation
 import Testing
 
 /// Readers cross into a newer epoch from wherever they stand.
@@ -48,7 +48,7 @@ import Testing
         try quiet.run([quiet.orders])
         try reopen(quiet)
         try place(quiet, ["d"])
-        if !isBrokerWhole { quiet.shop.broker.loseEverything() }
+        if !isBrokerWhole { try quiet.shop.broker.loseEverything() }
         try quiet.run([quiet.orders])
         try quiet.shop.notifications.start()
         try quiet.run(both)
@@ -67,7 +67,7 @@ import Testing
         try quiet.run([quiet.orders])
         try reopen(quiet)
         try place(quiet, ["c"])
-        if !isBrokerWhole { quiet.shop.broker.loseEverything() }
+        if !isBrokerWhole { try quiet.shop.broker.loseEverything() }
         try quiet.run([quiet.orders])
         let readers: [any SimulatedProcess] = [quiet.shop.notifications, quiet.shop.view]
         for reader in readers { try reader.start() }
@@ -91,7 +91,7 @@ import Testing
         try place(quiet, ["b", "c"])
         try quiet.run(both)
         quiet.shop.notifications.crash()
-        quiet.shop.broker.loseEverything()
+        try quiet.shop.broker.loseEverything()
         try quiet.restoreOrders(from: early)
         try quiet.openEpoch()
         try quiet.orders.start()

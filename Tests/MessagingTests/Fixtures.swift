@@ -4,8 +4,8 @@ import EventStore
 import Foundation
 import Messaging
 import SQLite
+import Simulation
 import Synchronization
-import TestKit
 import Testing
 
 /// One service's engine over a file of its own, without broker and threads.

@@ -4,7 +4,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Projections
-import TestKit
+import Simulation
 import Testing
 
 /// Each gateway reads everything, under a name of its own.
@@ -14,10 +14,11 @@ import Testing
         let counting = quiet.shop.view.feeds.map { source, feed in
             (source: source, feed: CountingFeed(feed) as any Feed)
         }
-        let views = try ["gateway-1", "gateway-2"].map { name in
-            try SimulatedView(
-                path: "\(quiet.folder.path)/\(name).db", broker: quiet.shop.broker,
-                feeds: counting, runtime: quiet.shop.runtime, name: name)
+        let views = ["gateway-1", "gateway-2"].map { name in
+            SimulatedView(
+                path: "\(quiet.folder.path)/\(name).db", machine: nil,
+                broker: quiet.broker(for: name), feeds: counting, runtime: quiet.shop.runtime,
+                name: name)
         }
         let services: [any SimulatedProcess] = [
             quiet.orders, quiet.shop.payments, quiet.shop.deliveries, quiet.shop.notifications,

@@ -4,7 +4,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Orders
-import TestKit
+import Simulation
 import Testing
 
 /// Steps of a checkout that the orders service carries out itself.

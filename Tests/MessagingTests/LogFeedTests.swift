@@ -2,7 +2,7 @@ import EventSourcing
 import EventStore
 import Foundation
 import Messaging
-import TestKit
+import Simulation
 import Testing
 
 /// The feed of a log's file.

@@ -5,7 +5,7 @@ import Messaging
 import Orders
 import Payments
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// Messages that cannot be applied, or that kill.

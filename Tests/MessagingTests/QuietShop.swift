@@ -4,7 +4,7 @@ import EventStore
 import Foundation
 import Messaging
 import Orders
-import TestKit
+import Simulation
 import Testing
 
 /// The simulated shop without faults but those a test makes.
@@ -16,10 +16,16 @@ final class QuietShop {
     init() throws {
         folder = try TemporaryFolder()
         shop = try SimulatedShop(folder: folder.path, seed: 3)
-        shop.broker.stopFaults()
+        shop.stopFaults()
+        try shop.broker.start()
     }
 
     var orders: SimulatedService<OrdersCore> { shop.orders }
+
+    /// The broker, as another process reaches it.
+    func broker(for process: String) -> BrokerLink {
+        BrokerLink(of: process, to: shop.broker, over: shop.network)
+    }
 
     func place(_ name: String, token: String = "tok_ok", contact: String? = "a@example.org") throws
         -> EngineOutput<OrdersAnswer>
@@ -80,8 +86,9 @@ final class QuietShop {
         let spy = Subscription(
             stream: Source(log, Publication.facts).stream,
             consumer: "spy\(shop.runtime.random() % 1_000_000)", filter: "")
+        let broker = broker(for: "spy")
         var all: [BrokerMessage] = []
-        while case let got = try shop.broker.fetch(spy, limit: 1000, wait: .zero), !got.isEmpty {
+        while case let got = try broker.fetch(spy, limit: 1000, wait: .zero), !got.isEmpty {
             all += got.map(\.message)
         }
         return all

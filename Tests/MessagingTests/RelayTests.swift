@@ -2,7 +2,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// One publisher a log: no hole and no double in its stream, whatever the broker does.

@@ -4,7 +4,7 @@ import EventStore
 import Messaging
 import Orders
 import Payments
-import TestKit
+import Simulation
 import Testing
 
 /// A log that was restored from a backup would give positions anew: it stops until a new epoch
@@ -33,7 +33,7 @@ import Testing
     @Test func `a log that ends before what was read of it stops, also after a restart`() throws {
         let (quiet, backup, _) = try outrun()
         try quiet.restoreOrders(from: backup)
-        quiet.shop.broker.loseEverything()
+        try quiet.shop.broker.loseEverything()
         try quiet.orders.start()
         try showCheckpoint(quiet)
         try quiet.run([quiet.orders], rounds: 10)
@@ -51,7 +51,7 @@ import Testing
     @Test func `a log that holds another event where it was read stops`() throws {
         let (quiet, backup, _) = try outrun()
         try quiet.restoreOrders(from: backup)
-        quiet.shop.broker.loseEverything()
+        try quiet.shop.broker.loseEverything()
         try quiet.orders.start()
         for name in ["other-1", "other-2", "other-3"] {
             #expect(try quiet.place(name).answered != nil)

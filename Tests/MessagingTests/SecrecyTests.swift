@@ -6,7 +6,7 @@ import Messaging
 import Notifications
 import Orders
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// The payment token and the customer's address stay where they are needed.
@@ -74,7 +74,7 @@ import Testing
             for message in try quiet.published(log) {
                 #expect(!contains(bytes(message), "secret.example"), "\(message.id)")
             }
-            let path = "\(quiet.folder.path)/\(log).db"
+            let path = "\(quiet.folder.path)/\(log)/\(log).db"
             let connection = try Connection(path: path, mode: .reader)
             for (table, column) in [
                 ("events", "data"), ("events", "metadata"), ("effects", "data"),

@@ -6,7 +6,7 @@ import Messaging
 import Notifications
 import Orders
 import Payments
-import TestKit
+import Simulation
 import Testing
 
 /// Builds of different versions work side by side, and bytes of any kind harm nobody.

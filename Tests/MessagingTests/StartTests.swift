@@ -3,7 +3,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Orders
-import TestKit
+import Simulation
 import Testing
 
 /// Placed orders wait for their checkout while participants have enough before them.

@@ -4,7 +4,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// Stock is decided for all lines of an order at once, against one fold over the whole service.

@@ -4,7 +4,7 @@ import EventStore
 import Foundation
 import Messaging
 import SQLite
-import TestKit
+import Simulation
 import Testing
 
 /// Recorded time never runs backwards.

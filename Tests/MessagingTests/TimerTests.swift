@@ -3,7 +3,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Orders
-import TestKit
+import Simulation
 import Testing
 
 /// A deadline fires only when the participant was up, had read the request, and stayed silent

@@ -4,7 +4,7 @@ import EventSourcing
 import EventStore
 import Messaging
 import Projections
-import TestKit
+import Simulation
 import Testing
 
 /// What the real services record and publish, after crashes and faults of all kinds.
@@ -13,8 +13,8 @@ import Testing
     func `rows follow what the services have published, and a rebuild leads to the same`(
         seed: UInt64
     ) throws {
-        let simulation = try Simulation(seed: seed)
-        let outcome = try simulation.run(steps: 1200)
+        let simulation = try Simulation(seed: seed, steps: 1200)
+        let outcome = try simulation.run()
         let shop = simulation.shop
         let feeds: [(source: Source, feed: any Feed)] = [
             (Source(LogName("orders"), Publication.facts), shop.orders.feed),

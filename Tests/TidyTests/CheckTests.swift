@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [
         ("Sources/Services/Orders/A.swift", "import Domain\npackage import EventStore"),
         ("Sources/EventStore/Proofs/A.swift", "internal import CPlatform\nimport Glibc"),
-        ("Sources/TestKit/A.swift", "import Testing\nimport Host"),
+        ("Sources/TestKit/A.swift", "import Testing\nimport Messaging"),
         ("Sources/Domain/A.swift", "// import Foundation\nlet a = \"import HTTP\""),
     ])
     func `an import within the layout passes`(path: String, text: String) {

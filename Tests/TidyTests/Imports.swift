@@ -24,13 +24,17 @@ enum Layout {
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
                 "Projections", "CPlatform",
             ]),
+            "Simulation": Set(services).union([
+                "CSimulatedDisk", "CSQLite", "SQLite", "EventStore", "Messaging", "Projections",
+                "Domain", "EventSourcing",
+            ]),
             "shopctl": [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing",
+                "EventSourcing", "Simulation",
             ],
+            "TestKit": ["Domain", "Messaging", "EventSourcing", "Testing"],
         ]
         for service in services { table[service] = Set(serviceImports) }
-        table["TestKit"] = Set(table.keys).union(["CPlatform", "CSQLite", "Testing"])
         return table
     }()
 

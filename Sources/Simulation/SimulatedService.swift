@@ -8,6 +8,8 @@ import Synchronization
 package protocol SimulatedProcess: AnyObject {
     var name: String { get }
     var isUp: Bool { get }
+    /// What it runs on, where it has one of its own.
+    var machine: SimulatedMachine? { get }
     /// Starts from what is on disk.
     func start() throws
     /// Loses all that is not on disk.
@@ -16,15 +18,25 @@ package protocol SimulatedProcess: AnyObject {
     func step(_ random: inout SeededRandom) throws -> Bool
 }
 
+extension SimulatedProcess {
+    package var machine: SimulatedMachine? { nil }
+}
+
+/// A service whose next commit can be made to fail.
+protocol FailableService: AnyObject {
+    var failsNextCommit: EventLog.CommitMoment? { get set }
+}
+
 /// A service as production runs it, but for the threads: one step at a time, in an order that the
 /// seed decides.
-package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
+package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, FailableService {
     package let path: String
+    package let machine: SimulatedMachine?
     package private(set) var engine: Engine<Core>?
     package let board = LogBoard()
     private let broker: any Broker
     private let handler: any EffectHandler
-    private let runtime: SimulatedRuntime
+    private let runtime: any Runtime
     private let makeCore: () -> Core
     /// The feeds of the logs it reads; set before the first start, since services read each other.
     package var feeds: [LogName: any Feed] = [:]
@@ -32,7 +44,8 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
     private var drivers: [CourierDriver] = []
     /// Calls that are under way: they come back in any order, or not at all when the process dies.
     private var calls: [Effect] = []
-    private let status = ProcessStatus()
+    private let status: ProcessStatus
+    private let served: SimulatedFeed
     private var published = Position.start
     /// What operators would have been told.
     package var notices: [String] { status.notices }
@@ -40,10 +53,18 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
     package var failsNextCommit: EventLog.CommitMoment?
 
     package init(
-        path: String, broker: any Broker, handler: any EffectHandler,
-        runtime: SimulatedRuntime, makeCore: @escaping () -> Core
+        path: String, machine: SimulatedMachine?, broker: any Broker, handler: any EffectHandler,
+        runtime: any Runtime, makeCore: @escaping () -> Core
     ) {
+        let status = ProcessStatus()
+        self.status = status
+        served = SimulatedFeed {
+            LogFeed(
+                path: path, publication: Core.publication, isUp: { status.isUp },
+                onBehind: { status.halt($0) })
+        }
         self.path = path
+        self.machine = machine
         self.broker = broker
         self.handler = handler
         self.runtime = runtime
@@ -54,15 +75,11 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
     package var isUp: Bool { engine != nil }
 
     /// What others see of this process: whether it is up, and what they told its log.
-    package var feed: LogFeed {
-        LogFeed(
-            path: path, publication: Core.publication, isUp: { [status] in status.isUp },
-            onBehind: { [status] in status.halt($0) })
-    }
+    package var feed: any Feed { served }
 
     package func start() throws {
         let now = runtime.now()
-        let log = try EventLog(path: path, name: Core.log, at: now, durability: .none)
+        let log = try EventLog(path: path, name: Core.log, at: now)
         log.commitFault = { [weak self] moment in
             guard let self, failsNextCommit == moment else { return nil }
             failsNextCommit = nil
@@ -81,14 +98,23 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
             }
         }
         calls = []
+        served.start()
         status.isUp = true
     }
 
     package func crash() {
+        // What its files' end would write is not written.
+        machine?.isDead = true
+        end()
+        machine?.revive()
+    }
+
+    private func end() {
         engine = nil
         relay = nil
         drivers = []
         calls = []
+        served.stop()
         status.isUp = false
         _ = status.takeHalt()
         board.clear()
@@ -104,7 +130,7 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess {
     private func process(_ inputs: [EngineInput<Core>]) -> [EngineOutput<Core.Answer>] {
         guard let engine else { return inputs.map { _ in .unavailable("down") } }
         let outputs = engine.process(inputs, at: runtime.now())
-        if engine.isBroken { crash() }
+        if engine.isBroken { end() }
         return outputs
     }
 

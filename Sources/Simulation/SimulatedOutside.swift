@@ -16,6 +16,8 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
         package var delivered: Set<String> = []
         package var lost: Set<String> = []
         package var mails: [String: Int] = [:]
+        /// What no shop may ask for, and one did.
+        package var wrong: String?
     }
 
     private let builtIn = BuiltInPaymentProvider()
@@ -28,6 +30,7 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
     }
 
     package var books: Books { state.withLock { $0 } }
+    package var wrong: String? { state.withLock { $0.wrong } }
 
     package func authorize(
         key: String, amount: Money, token: String, attempt: Int, isGivenUp: Bool
@@ -43,7 +46,12 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
     }
 
     package func void(key: String, authorization: String, attempt: Int) -> VoidResult {
-        state.withLock { _ = $0.voided.insert(authorization) }
+        state.withLock { books in
+            books.voided.insert(authorization)
+            if books.captured.values.contains(where: { $0.authorization == authorization }) {
+                books.wrong = "\(authorization) is voided, and money was taken"
+            }
+        }
         return attempt == 1 && authorization.utf8.count.isMultiple(of: 3)
             ? .noAnswer(reason: "simulated") : .voided
     }
@@ -51,7 +59,27 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
     package func capture(key: String, authorization: String, amount: Money, attempt: Int)
         -> CaptureResult
     {
-        state.withLock { $0.captured[key] = (authorization, amount) }
+        state.withLock { books in
+            let others = books.captured.filter {
+                $0.key != key && $0.value.authorization == authorization
+            }
+            if !others.isEmpty {
+                books.wrong = "money is taken twice of \(authorization)"
+            }
+            if let known = books.captured[key], known.amount != amount {
+                books.wrong = "\(key) takes \(amount), and took \(known.amount)"
+            }
+            if books.voided.contains(authorization) {
+                books.wrong = "money is taken of \(authorization), which is voided"
+            }
+            switch books.authorized[authorization] {
+            case nil: books.wrong = "money is taken of \(authorization), which was never given"
+            case let authorized? where amount.minor > authorized.minor:
+                books.wrong = "\(amount) are taken of \(authorization): \(authorized)"
+            case _?: break
+            }
+            books.captured[key] = (authorization, amount)
+        }
         return builtIn.capture(
             key: key, authorization: authorization, amount: amount, attempt: attempt)
     }

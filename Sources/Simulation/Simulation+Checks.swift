@@ -67,6 +67,45 @@ extension Simulation {
         return lines.joined(separator: "\n")
     }
 
+    /// What must hold after every step.
+    func checkAlong() throws {
+        if let unseen = users.unseen { throw violated(unseen) }
+        if let wrong = shop.outside.wrong { throw violated(wrong) }
+        if let available = shop.deliveries.engine?.core.availability {
+            for sku in users.skus
+            where available.onHand(sku) < 0 || available.reserved(sku) < 0
+                || available.reserved(sku) > available.onHand(sku)
+            {
+                throw violated(
+                    "\(sku): \(available.onHand(sku)) on hand, \(available.reserved(sku)) reserved")
+            }
+        }
+        try checkCheckpoints(of: shop.orders)
+        try checkCheckpoints(of: shop.payments)
+        try checkCheckpoints(of: shop.deliveries)
+        try checkCheckpoints(of: shop.notifications)
+    }
+
+    /// Nobody has read more of a log than it holds.
+    private func checkCheckpoints<Core>(of service: SimulatedService<Core>) throws {
+        guard let engine = service.engine else { return }
+        for source in Core.sources {
+            guard let head = shop.head(of: source.log) else { continue }
+            let read = engine.checkpoint(of: source).position
+            guard read <= head else {
+                throw violated("\(service.name) has read \(source) to \(read), it ends at \(head)")
+            }
+        }
+    }
+
+    /// What the logs are in the end.
+    func rootsOfLogs() throws -> [String] {
+        [
+            shop.orders.engine?.log.tree.root, shop.payments.engine?.log.tree.root,
+            shop.deliveries.engine?.log.tree.root, shop.notifications.engine?.log.tree.root,
+        ].map { $0?.hex ?? "none" }
+    }
+
     /// Every promise, at quiet.
     func check() throws {
         try checkLogs()
@@ -81,7 +120,7 @@ extension Simulation {
     private func checkView() throws {
         if let why = shop.view.engine?.staleReason { throw violated("the view is stale: \(why)") }
         let comparison = try Comparison(
-            path: shop.view.store.path, freshPath: "\(folder.path)/fresh.db",
+            path: try shop.view.store.path, freshPath: "\(folder.path)/fresh.db",
             feeds: shop.view.feeds,
             seed: random.next())
         guard comparison.isEqual, let rows = comparison.rows.first(where: { $0.table == "orders" }),
@@ -128,7 +167,7 @@ extension Simulation {
     /// Each acknowledged request led to one order, the same one each time it was asked.
     private func checkAcknowledged() throws {
         var orders: [String: OrderID] = [:]
-        for (key, order) in acknowledged {
+        for (key, order, _) in users.acknowledged {
             if let first = orders[key], first != order {
                 throw violated("\(key) was acknowledged as \(first) and as \(order)")
             }
@@ -241,15 +280,16 @@ extension Simulation {
         }
         guard fresh == live else { throw violated("availability differs from a fresh fold") }
         // A receipt whose commit is of unknown outcome may be there; an acknowledged one must.
-        for name in noted.sorted() where references[name] == nil {
+        for name in users.noted.sorted() where references[name] == nil {
             throw violated("the receipt \(name) was acknowledged, and is not there")
         }
         for (name, count) in references.sorted(by: { $0.key < $1.key }) where count != 1 {
             throw violated("the receipt \(name) is counted \(count) times")
         }
         for (sku, quantity) in counted.sorted(by: { $0.key < $1.key }) {
-            guard quantity >= received[sku] ?? 0 else {
-                throw violated("\(sku): received \(received[sku] ?? 0), on record \(quantity)")
+            guard quantity >= users.received[sku] ?? 0 else {
+                throw violated(
+                    "\(sku): received \(users.received[sku] ?? 0), on record \(quantity)")
             }
             guard live.onHand(sku) + (sold[sku] ?? 0) == quantity, live.onHand(sku) >= 0 else {
                 throw violated("\(sku): received \(quantity), on hand \(live.onHand(sku))")

@@ -1,0 +1,46 @@
+extension Simulation.Violation {
+    /// The fewest of its faults that still lead to a violation, found by leaving out ever smaller
+    /// parts of them. Source: Zeller, Hildebrandt, "Simplifying and Isolating Failure-Inducing
+    /// Input".
+    ///
+    /// - Parameters:
+    ///   - steps: of the run that failed.
+    ///   - progress: told how many faults are left after each run that failed as well.
+    /// - Returns: the violation of the run with the fewest.
+    package func shrunk(steps: Int, progress: (Int) -> Void) -> Simulation.Violation {
+        var least = self
+        var without: Set<Int> = []
+        var parts = 2
+        while !least.faults.isEmpty {
+            let remaining = least.faults.map(\.step)
+            let size = max(1, (remaining.count + parts - 1) / parts)
+            var smaller: (Simulation.Violation, Set<Int>)?
+            for first in stride(from: 0, to: remaining.count, by: size) {
+                let left = without.union(remaining[first..<min(first + size, remaining.count)])
+                if let violation = Self.violation(seed: seed, steps: steps, without: left) {
+                    smaller = (violation, left)
+                    break
+                }
+            }
+            if let smaller {
+                (least, without) = smaller
+                parts = max(2, parts - 1)
+                progress(least.faults.count)
+            } else if size == 1 {
+                break
+            } else {
+                parts = min(remaining.count, parts * 2)
+            }
+        }
+        return least
+    }
+
+    private static func violation(seed: UInt64, steps: Int, without: Set<Int>)
+        -> Simulation.Violation?
+    {
+        do {
+            _ = try Simulation(.init(seed: seed, steps: steps, without: without)).run()
+            return nil
+        } catch { return error as? Simulation.Violation }
+    }
+}

@@ -1,0 +1,78 @@
+package import EventSourcing
+import Foundation
+package import Messaging
+import Synchronization
+
+/// The built-in broker as production runs it, over files of its own.
+package final class SimulatedBroker: SimulatedProcess, Sendable {
+    package let name = "broker"
+    private let folder: String
+    private let runtime: any Runtime
+    private let broker = Mutex<SegmentBroker?>(nil)
+
+    /// Small, so that segments go, and readers must ask the feeds.
+    private static let settings = SegmentBroker.Settings(
+        segmentBytes: 16 * 1024, retainedBytes: 96 * 1024, cachedBytes: 16 * 1024)
+
+    /// - Parameter folder: it need not exist.
+    package init(folder: String, runtime: any Runtime) {
+        (self.folder, self.runtime) = (folder, runtime)
+    }
+
+    /// Nil while it is down.
+    package var running: (any Broker)? { broker.withLock { $0 } }
+    package var isUp: Bool { broker.withLock { $0 != nil } }
+
+    /// Opens its files, where it has not.
+    package func start() throws {
+        guard !isUp else { return }
+        let started = try SegmentBroker(
+            folder: folder, settings: Self.settings, runtime: runtime)
+        broker.withLock { $0 = started }
+    }
+
+    package func crash() { broker.withLock { $0 = nil } }
+
+    /// It only answers.
+    package func step(_ random: inout SeededRandom) -> Bool { false }
+
+    /// Deletes all its files; where it is up it begins anew.
+    package func loseEverything() throws {
+        let wasUp = isUp
+        crash()
+        if FileManager.default.fileExists(atPath: folder) {
+            try FileManager.default.removeItem(atPath: folder)
+        }
+        if wasUp { try start() }
+    }
+
+    /// Keeps its files as they are now, for `takeOldFiles`.
+    package func keepFiles() throws {
+        try? FileManager.default.removeItem(atPath: "\(folder)-old")
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(folder)-old")
+    }
+
+    /// Puts back what `keepFiles` kept; false where there is none. It must be down.
+    package func takeOldFiles() throws -> Bool {
+        precondition(!isUp)
+        guard FileManager.default.fileExists(atPath: "\(folder)-old") else { return false }
+        try loseEverything()
+        try FileManager.default.moveItem(atPath: "\(folder)-old", toPath: folder)
+        return true
+    }
+
+    /// Cuts its files short, as a machine does that loses power: nothing of them is ever synced. It
+    /// must be down.
+    package func losePower(_ random: inout SeededRandom) throws {
+        precondition(!isUp)
+        let names = FileManager.default.subpaths(atPath: folder) ?? []
+        for name in names.sorted() where random.once(in: 2) {
+            guard let file = FileHandle(forUpdatingAtPath: "\(folder)/\(name)") else { continue }
+            let size = Int(try file.seekToEnd())
+            try file.truncate(atOffset: UInt64(random.below(size + 1)))
+            // What was written may be long, and of zeros.
+            if random.once(in: 3) { try file.truncate(atOffset: UInt64(size)) }
+            try file.close()
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import EventSourcing
+import EventStore
+import Messaging
+
+extension Simulation {
+    /// In one of so many steps something goes wrong.
+    private static let oneIn = 40
+
+    /// Has something go wrong, where this step is one of those.
+    func fault() throws {
+        let step = outcome.steps
+        var chance = SeededRandom(
+            seed: settings.seed &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(step) &* 0xD1B5_4A32_D192_ED03)
+        guard chance.once(in: Self.oneIn), !settings.without.contains(step) else { return }
+        let process = shop.processes[chance.below(shop.processes.count)]
+        let (kind, what) = try happen(to: process, &chance)
+        guard let kind else { return }
+        outcome.faults[kind, default: 0] += 1
+        faults.append((step, what))
+        note(what, of: process.name)
+    }
+
+    /// - Returns: the kind of fault, and the fault; nil where there was none to be had.
+    private func happen(to process: any SimulatedProcess, _ chance: inout SeededRandom) throws
+        -> (String?, String)
+    {
+        switch chance.below(16) {
+        case 0, 1: return kill(process)
+        case 2, 3:
+            guard let machine = process.machine else { return kill(process) }
+            let operations = 1 + chance.below(chance.once(in: 2) ? 12 : 60)
+            machine.die(after: operations)
+            return ("a process dies within a write", "will die after \(operations) writes")
+        case 4:
+            guard process.isUp else { return (nil, "") }
+            process.crash()
+            try losePower(process)
+            return ("a machine loses power", "loses power")
+        case 5: return try forgetful(&chance)
+        case 6, 7: return cut(process, &chance)
+        case 8:
+            let operations: [SimulatedMachine.Operation] = [.read, .write, .truncate, .sync]
+            let operation = operations[chance.below(operations.count)]
+            guard let machine = process.machine else { return (nil, "") }
+            machine.failNext(operation)
+            return ("a \(operation) fails", "its next \(operation) fails")
+        case 9: return fillDisk(of: process, &chance)
+        case 10: return slowDisk(of: process, &chance)
+        case 11, 12: return setClock(of: process, &chance)
+        case 13:
+            shop.view.crash()
+            try shop.view.loseEverything()
+            return ("a new gateway", "a new gateway comes, with nothing")
+        default: return failNextCommit(&chance)
+        }
+    }
+
+    private func kill(_ process: any SimulatedProcess) -> (String?, String) {
+        guard process.isUp else { return (nil, "") }
+        process.crash()
+        return ("a process is killed", "is killed")
+    }
+
+    /// Of what a process that is down has not synced, any part goes.
+    func losePower(_ process: any SimulatedProcess) throws {
+        // The rows are not synced at all: a gateway whose machine loses power begins anew.
+        if process === shop.view { return try shop.view.loseEverything() }
+        if process === shop.broker { return try shop.broker.losePower(&random) }
+        try process.machine?.losePower()
+    }
+
+    /// The broker loses all, or goes back to what it was.
+    private func forgetful(_ chance: inout SeededRandom) throws -> (String?, String) {
+        let broker = shop.broker
+        switch chance.below(4) {
+        case 0:
+            broker.crash()
+            try broker.loseEverything()
+            return ("the broker loses everything", "the broker loses everything")
+        case 1:
+            broker.crash()
+            guard try broker.takeOldFiles() else {
+                return ("a process is killed", "the broker is killed")
+            }
+            return ("the broker has old files", "the broker has old files")
+        default:
+            guard broker.isUp else { return (nil, "") }
+            try broker.keepFiles()
+            return (nil, "")
+        }
+    }
+
+    private func cut(_ process: any SimulatedProcess, _ chance: inout SeededRandom)
+        -> (String?, String)
+    {
+        let others = shop.processes.filter { $0 !== process }
+        let other = others[chance.below(others.count)]
+        let isOneWay = chance.once(in: 2)
+        shop.network.cut(process.name, other.name)
+        if !isOneWay { shop.network.cut(other.name, process.name) }
+        end(after: 20 + chance.below(300)) { [network = shop.network] in network.heal() }
+        return (
+            isOneWay ? "a way is cut" : "both ways are cut",
+            "does not reach \(other.name)" + (isOneWay ? "" : ", nor is it reached")
+        )
+    }
+
+    private func fillDisk(of process: any SimulatedProcess, _ chance: inout SeededRandom)
+        -> (String?, String)
+    {
+        guard let machine = process.machine else { return (nil, "") }
+        machine.isFull = true
+        end(after: 10 + chance.below(200)) { machine.isFull = false }
+        return ("a disk is full", "its disk is full")
+    }
+
+    private func slowDisk(of process: any SimulatedProcess, _ chance: inout SeededRandom)
+        -> (String?, String)
+    {
+        guard let machine = process.machine else { return (nil, "") }
+        let time = Duration.milliseconds(20 + chance.below(400))
+        machine.onSync { [runtime = shop.runtime] in runtime.advance(by: time) }
+        end(after: 10 + chance.below(100)) { machine.onSync {} }
+        return ("a disk is slow", "each sync takes \(time)")
+    }
+
+    private func setClock(of process: any SimulatedProcess, _ chance: inout SeededRandom)
+        -> (String?, String)
+    {
+        guard let clock = shop.clocks[process.name] else { return (nil, "") }
+        let drift = chance.below(401) - 200
+        let offset = Duration.milliseconds(chance.below(6001) - 3000)
+        clock.drift(drift)
+        clock.set(offset)
+        return ("a clock is set", "its clock is set \(offset) off, and gains \(drift) us a second")
+    }
+
+    private func failNextCommit(_ chance: inout SeededRandom) -> (String?, String) {
+        let moment: EventLog.CommitMoment = chance.once(in: 2) ? .before : .after
+        let services = shop.failable
+        services[chance.below(services.count)].failsNextCommit = moment
+        return ("a commit fails", "a commit will fail (\(moment))")
+    }
+
+    private func end(after steps: Int, _ end: @escaping () -> Void) {
+        endings.append((outcome.steps + steps, end))
+    }
+
+    /// Ends what has lasted long enough.
+    func endFaults() {
+        guard !endings.isEmpty else { return }
+        let step = outcome.steps
+        for ending in endings where ending.step <= step { ending.end() }
+        endings.removeAll { $0.step <= step }
+    }
+}
