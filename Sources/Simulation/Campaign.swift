@@ -11,6 +11,8 @@ package struct Campaign: Sendable {
         package var steps: Int
         /// How many runs go on at a time, a thread each.
         package var jobs = 1
+        /// What is planted in each run.
+        package var mistake: Mistake?
         /// Whether it ends with the first violation.
         package var untilFailure = false
 
@@ -77,7 +79,11 @@ package struct Campaign: Sendable {
         while !board.isOver.load(ordering: .relaxed) {
             let seed = board.next.wrappingAdd(1, ordering: .relaxed).oldValue
             guard seed < settings.seeds.upperBound else { return }
-            let result = Result { try Simulation(seed: seed, steps: settings.steps).run() }
+            let result = Result {
+                try Simulation(
+                    .init(seed: seed, steps: settings.steps, mistake: settings.mistake)
+                ).run()
+            }
             board.report.withLock { report in
                 report.runs += 1
                 switch result {

@@ -5,25 +5,26 @@ extension Simulation.Violation {
     ///
     /// - Parameters:
     ///   - steps: of the run that failed.
+    ///   - mistake: what was planted in it.
     ///   - progress: told how many faults are left after each run that failed as well.
     /// - Returns: the violation of the run with the fewest.
-    package func shrunk(steps: Int, progress: (Int) -> Void) -> Simulation.Violation {
+    package func shrunk(steps: Int, mistake: Mistake? = nil, progress: (Int) -> Void)
+        -> Simulation.Violation
+    {
         var least = self
-        var without: Set<Int> = []
         var parts = 2
         while !least.faults.isEmpty {
             let remaining = least.faults.map(\.step)
             let size = max(1, (remaining.count + parts - 1) / parts)
-            var smaller: (Simulation.Violation, Set<Int>)?
+            var smaller: Simulation.Violation?
             for first in stride(from: 0, to: remaining.count, by: size) {
-                let left = without.union(remaining[first..<min(first + size, remaining.count)])
-                if let violation = Self.violation(seed: seed, steps: steps, without: left) {
-                    smaller = (violation, left)
-                    break
-                }
+                let only = remaining[..<first] + remaining[min(first + size, remaining.count)...]
+                smaller = Self.violation(
+                    .init(seed: seed, steps: steps, only: Set(only), mistake: mistake))
+                if smaller != nil { break }
             }
             if let smaller {
-                (least, without) = smaller
+                least = smaller
                 parts = max(2, parts - 1)
                 progress(least.faults.count)
             } else if size == 1 {
@@ -35,11 +36,9 @@ extension Simulation.Violation {
         return least
     }
 
-    private static func violation(seed: UInt64, steps: Int, without: Set<Int>)
-        -> Simulation.Violation?
-    {
+    private static func violation(_ settings: Simulation.Settings) -> Simulation.Violation? {
         do {
-            _ = try Simulation(.init(seed: seed, steps: steps, without: without)).run()
+            _ = try Simulation(settings).run()
             return nil
         } catch { return error as? Simulation.Violation }
     }

@@ -1,3 +1,4 @@
+import Domain
 package import EventSourcing
 package import EventStore
 package import Messaging
@@ -34,7 +35,7 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     package let machine: SimulatedMachine?
     package private(set) var engine: Engine<Core>?
     package let board = LogBoard()
-    private let broker: any Broker
+    let broker: any Broker
     private let handler: any EffectHandler
     private let runtime: any Runtime
     private let makeCore: () -> Core
@@ -49,6 +50,14 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     private var published = Position.start
     /// What operators would have been told.
     package var notices: [String] { status.notices }
+    /// What is planted in it.
+    var mistake: Mistake?
+    /// Where the file of a log is that it reads; for what is planted.
+    var pathOfLog: (LogName) -> String? = { _ in nil }
+    /// For what is planted: the newest of each source.
+    var watermarks: [Source: Watermark] = [:]
+    /// For what is planted: of the deliveries service.
+    var availabilityAtDeath: Availability?
     /// Whether the next commit fails, and when.
     package var failsNextCommit: EventLog.CommitMoment?
 
@@ -79,9 +88,15 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
 
     package func start() throws {
         let now = runtime.now()
-        let log = try EventLog(path: path, name: Core.log, at: now)
-        log.commitFault = { [weak self] moment in
-            guard let self, failsNextCommit == moment else { return nil }
+        let log = try EventLog(
+            path: path, name: Core.log, at: now,
+            durability: mistake == .syncLeftOut ? .none : .full)
+        log.commitFault = { [weak self, weak log] moment in
+            guard let self else { return nil }
+            if mistake == .publishedBeforeCommit, moment == .before, let log {
+                publishAhead(log)
+            }
+            guard failsNextCommit == moment else { return nil }
             failsNextCommit = nil
             return SQLiteError(code: 10, message: "simulated", action: "COMMIT")
         }
@@ -103,6 +118,7 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     }
 
     package func crash() {
+        plantAtDeath()
         // What its files' end would write is not written.
         machine?.isDead = true
         end()
@@ -141,7 +157,7 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
         }
         switch random.below(4 + drivers.count * 3) {
         case 0:
-            _ = process([])
+            _ = process(mistake == nil ? [] : pretence(at: runtime.now()))
             guard let engine else { return true }
             let fresh = engine.effectsToRun(at: runtime.now(), limit: 8)
             calls += fresh
@@ -217,11 +233,17 @@ private struct SimulatedSink<Core: ServiceCore>: BulletinSink {
     }
 
     func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
-        service.take(.bulletins(source, received))
+        guard let mistake = service.mistake else {
+            return service.take(.bulletins(source, received))
+        }
+        service.keepWatermark(of: received)
+        let read = service.engine?.checkpoint(of: source).position ?? .start
+        return service.take(
+            .bulletins(source, mistake.altered(received, for: service.name, at: read)))
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        service.take(.page(source, page))
+        service.take(.page(source, service.mistake?.altered(page, for: service.name) ?? page))
     }
 
     func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)

@@ -26,7 +26,7 @@ package final class SimulatedShop {
     private let machines: [SimulatedMachine]
 
     /// - Parameter folder: where the files are kept; it must exist and be empty.
-    package init(folder: String, seed: UInt64) throws {
+    package init(folder: String, seed: UInt64, mistake: Mistake? = nil) throws {
         let runtime = SimulatedRuntime(seed: seed)
         let network = SimulatedNetwork(seed: seed)
         (self.runtime, self.network) = (runtime, network)
@@ -36,6 +36,7 @@ package final class SimulatedShop {
         self.broker = broker
         let outside = SimulatedOutside(runtime: runtime)
         self.outside = outside
+        let asked = MistakenOutside(outside: outside, mistake: mistake)
         func service<Core: ServiceCore>(
             _ handler: any EffectHandler, _ makeCore: @escaping (any Runtime) -> Core
         ) throws -> SimulatedService<Core> {
@@ -50,8 +51,8 @@ package final class SimulatedShop {
             // Few, so that orders wait for their checkout to begin.
             OrdersCore(runtime: $0, startLimit: 1 + Int(seed % 5), payWithin: .seconds(20))
         }
-        payments = try service(PaymentCalls(provider: outside)) { _ in PaymentsCore() }
-        deliveries = try service(CarrierCalls(carrier: outside)) { _ in
+        payments = try service(PaymentCalls(provider: asked)) { _ in PaymentsCore() }
+        deliveries = try service(CarrierCalls(carrier: asked)) { _ in
             DeliveriesCore(holdFor: .seconds(1800))
         }
         let keys = SimulatedKeys(path: orders.path)
@@ -83,10 +84,27 @@ package final class SimulatedShop {
         payments.feeds = links(of: payments.name)
         deliveries.feeds = links(of: deliveries.name)
         notifications.feeds = links(of: notifications.name)
+        if let mistake { plant(mistake) }
     }
 
     package var processes: [any SimulatedProcess] {
         [orders, payments, deliveries, notifications, view, broker]
+    }
+
+    private func plant(_ mistake: Mistake) {
+        let paths = [
+            orders.name: orders.path, payments.name: payments.path,
+            deliveries.name: deliveries.path, notifications.name: notifications.path,
+        ]
+        func plant<Core>(in service: SimulatedService<Core>) {
+            service.mistake = mistake
+            service.pathOfLog = { paths[$0.value] }
+        }
+        plant(in: orders)
+        plant(in: payments)
+        plant(in: deliveries)
+        plant(in: notifications)
+        view.mistake = mistake
     }
 
     /// Those whose next commit may fail.

@@ -27,11 +27,15 @@ struct SimulatedUsers {
     /// What a read should have shown, and did not.
     private(set) var unseen: String?
 
+    /// What is planted in how they are answered.
+    private let mistake: Mistake?
+    /// The most pieces that a line is of.
+    static let mostPieces = 3
     private let seed: UInt64
     private var asked: [Asked] = []
     let skus = ["mug", "lamp", "chair", "rare"].compactMap(SKU.init)
 
-    init(seed: UInt64) { self.seed = seed }
+    init(seed: UInt64, mistake: Mistake?) { (self.seed, self.mistake) = (seed, mistake) }
 
     /// The goods there are at first: of one few.
     mutating func stock(_ deliveries: SimulatedService<DeliveriesCore>) {
@@ -78,7 +82,7 @@ struct SimulatedUsers {
             let price = Money(minor: Int64(100 + random.below(900)), currency: .gbp)
             let sku = skus[random.below(skus.count)]
             if let line = try? OrderLine(
-                sku: sku, quantity: 1 + random.below(3), unitPrice: price)
+                sku: sku, quantity: 1 + random.below(Self.mostPieces), unitPrice: price)
             {
                 lines.append(line)
             }
@@ -103,7 +107,7 @@ struct SimulatedUsers {
         // A repeated request may come with another id: the first one's counts.
         let id =
             random.once(in: 3) ? OrderID("\(request.order)-again") ?? request.order : request.order
-        let context = Self.context(request.key, key: key)
+        let context = Self.context(request.key, key: mistake == .keyForgotten ? nil : key)
         switch shop.orders.submit(.place(id, request.draft), context) {
         case .answer(.accepted(let placed, _, let position), _):
             let identity = EventIdentity(
@@ -112,6 +116,10 @@ struct SimulatedUsers {
             acknowledged.append((request.key, placed, ConsistencyToken(identity)))
             return ["\(request.key) acknowledged as \(placed)"]
         case .answer(let answer, _): return ["\(request.key): \(answer)"]
+        case .unknown where mistake == .acknowledgedBeforeCommit,
+            .unavailable where mistake == .acknowledgedBeforeCommit:
+            acknowledged.append((request.key, id, ConsistencyToken()))
+            return ["\(request.key) acknowledged"]
         // What the file says of it may name the folder, which differs from run to run.
         case .unknown: return ["\(request.key): it is not known"]
         default: return ["\(request.key): nothing was done"]
@@ -146,7 +154,9 @@ struct SimulatedUsers {
     private mutating func read(_ shop: SimulatedShop, _ random: inout SeededRandom) -> [String] {
         guard shop.view.isUp, !acknowledged.isEmpty else { return [] }
         let (_, order, token) = acknowledged[random.below(acknowledged.count)]
-        guard shop.view.freshness.hasSeen(token) else { return ["\(order) is not visible yet"] }
+        guard mistake == .staleRead || shop.view.freshness.hasSeen(token) else {
+            return ["\(order) is not visible yet"]
+        }
         do {
             let found = try shop.view.store.order(order)
             reads += 1

@@ -9,6 +9,8 @@ package final class SimulatedView: SimulatedProcess {
     package let name: String
     package let machine: SimulatedMachine?
     private let path: String
+    /// What is planted in it.
+    var mistake: Mistake?
     /// How far it has projected, for readers with a token.
     package private(set) var freshness = Freshness()
     private var opened: ReadStore?
@@ -94,11 +96,14 @@ private struct ViewSink: BulletinSink {
     }
 
     func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
-        view.engine?.take(received, of: source, at: now) ?? .unavailable("down")
+        let read = view.engine?.checkpoint(of: source).position ?? .start
+        let received = view.mistake?.altered(received, for: view.name, at: read) ?? received
+        return view.engine?.take(received, of: source, at: now) ?? .unavailable("down")
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        view.engine?.take(page, of: source, at: now) ?? .unavailable("down")
+        let page = view.mistake?.altered(page, for: view.name) ?? page
+        return view.engine?.take(page, of: source, at: now) ?? .unavailable("down")
     }
 
     func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)

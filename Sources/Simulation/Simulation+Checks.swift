@@ -220,6 +220,7 @@ extension Simulation {
                     throw violated("\(order) is completed without a parcel")
                 }
                 try checkParcel(of: order, draft)
+                try checkReserved(of: order, draft)
             } else {
                 guard taken.isEmpty else { throw violated("\(order): \(end), yet money was taken") }
                 guard books.authorized[authorization] == nil || books.voided.contains(authorization)
@@ -228,6 +229,23 @@ extension Simulation {
             outcome.cancelled += end == "order.cancelled" ? 1 : 0
             outcome.rejected += end == "order.rejected" ? 1 : 0
             outcome.expired += end == "order.expired" ? 1 : 0
+        }
+    }
+
+    /// All that was ordered, and nothing else, was reserved.
+    private func checkReserved(of order: String, _ draft: Order.Draft) throws {
+        let queries = try LogReader(path: shop.deliveries.path).queries
+        let stream = StreamID("reservation", order)
+        var reserved: [SKU: Int] = [:]
+        for record in try queries.stream(stream, after: .none, limit: 100) {
+            if case .made(_, let lines) = try record.decoded(as: Reservation.Event.self).event {
+                for line in lines { reserved[line.sku, default: 0] += line.quantity }
+            }
+        }
+        var ordered: [SKU: Int] = [:]
+        for line in draft.lines { ordered[line.sku, default: 0] += line.quantity }
+        guard reserved == ordered else {
+            throw violated("\(order): \(ordered) were ordered, \(reserved) reserved")
         }
     }
 

@@ -11,7 +11,7 @@ extension Simulation {
         let step = outcome.steps
         var chance = SeededRandom(
             seed: settings.seed &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(step) &* 0xD1B5_4A32_D192_ED03)
-        guard chance.once(in: Self.oneIn), !settings.without.contains(step) else { return }
+        guard chance.once(in: Self.oneIn), settings.only?.contains(step) ?? true else { return }
         let process = shop.processes[chance.below(shop.processes.count)]
         let (kind, what) = try happen(to: process, &chance)
         guard let kind else { return }
@@ -25,7 +25,8 @@ extension Simulation {
         -> (String?, String)
     {
         switch chance.below(16) {
-        case 0, 1: return kill(process)
+        case 0: return kill(process)
+        case 1: return outage(of: process, &chance)
         case 2, 3:
             guard let machine = process.machine else { return kill(process) }
             let operations = 1 + chance.below(chance.once(in: 2) ? 12 : 60)
@@ -59,6 +60,22 @@ extension Simulation {
         guard process.isUp else { return (nil, "") }
         process.crash()
         return ("a process is killed", "is killed")
+    }
+
+    /// Minutes, while the others work.
+    private func outage(of process: any SimulatedProcess, _ chance: inout SeededRandom)
+        -> (String?, String)
+    {
+        let (steps, parts) = (100 + chance.below(700), 4)
+        away[process.name] = outcome.steps + steps
+        process.crash()
+        for part in 1...parts {
+            let time = Duration.seconds(10 + chance.below(60))
+            end(after: steps * part / (parts + 1)) { [runtime = shop.runtime] in
+                runtime.advance(by: time)
+            }
+        }
+        return ("a process is away", "is away for \(steps) steps")
     }
 
     /// Of what a process that is down has not synced, any part goes.

@@ -15,11 +15,16 @@ package final class Simulation {
     package struct Settings: Sendable {
         package let seed: UInt64
         package let steps: Int
-        /// The steps whose faults are left out.
-        package let without: Set<Int>
+        /// The steps whose faults happen, and no others; nil for all.
+        package let only: Set<Int>?
+        /// What is planted, to see whether it is found.
+        package let mistake: Mistake?
 
-        package init(seed: UInt64, steps: Int, without: Set<Int> = []) {
-            (self.seed, self.steps, self.without) = (seed, steps, without)
+        package init(
+            seed: UInt64, steps: Int, only: Set<Int>? = nil, mistake: Mistake? = nil
+        ) {
+            (self.seed, self.steps) = (seed, steps)
+            (self.only, self.mistake) = (only, mistake)
         }
     }
 
@@ -65,15 +70,18 @@ package final class Simulation {
     package internal(set) var faults: [(step: Int, what: String)] = []
     /// What a fault has begun, and when it ends.
     var endings: [(step: Int, end: () -> Void)] = []
+    /// Until which step a process stays down, by name.
+    var away: [String: Int] = [:]
     private let began: Timestamp
     let folder: TemporaryFolder
 
     package init(_ settings: Settings) throws {
         self.settings = settings
         random = SeededRandom(seed: settings.seed)
-        users = SimulatedUsers(seed: settings.seed)
+        users = SimulatedUsers(seed: settings.seed, mistake: settings.mistake)
         folder = try TemporaryFolder()
-        shop = try SimulatedShop(folder: folder.path, seed: settings.seed)
+        shop = try SimulatedShop(
+            folder: folder.path, seed: settings.seed, mistake: settings.mistake)
         began = shop.runtime.now()
     }
 
@@ -130,7 +138,7 @@ package final class Simulation {
             let hasWorked = try process.step(&random)
             timeline.trace("\(process.name) \(hasWorked)")
             if !process.isUp { note("dies of it", of: process.name) }
-        } else if random.once(in: 6) {
+        } else if random.once(in: 6), outcome.steps >= away[process.name] ?? 0 {
             start(process)
         }
     }

@@ -13,6 +13,7 @@ enum SimulateCommand {
             .value("runs", "N", "how many seeds, one after the other", default: "100"),
             .value("steps", "N", "with faults, in each run", default: "2000"),
             .value("jobs", "N", "how many runs at a time", default: "2"),
+            .value("mistake", "NAME", "plant one, to see that it is found: docs/simulation.md"),
             .flag("until-failure", "end with the first violation"),
             .flag("shrink", "look for the fewest faults that lead to each violation"),
             ShopCommand.json,
@@ -36,10 +37,13 @@ enum SimulateCommand {
         let runs = try invocation.integer("runs", in: 1...10_000_000)
         let steps = try invocation.integer("steps", in: 1...10_000_000)
         let jobs = try invocation.integer("jobs", in: 1...64)
+        let mistake =
+            try invocation.optionalText("mistake") == nil
+            ? nil : invocation.choice("mistake", of: Mistake.self)
         hashDeterministically()
         var settings = Campaign.Settings(
             seeds: UInt64(first)..<UInt64(first + runs), steps: steps)
-        settings.jobs = jobs
+        (settings.jobs, settings.mistake) = (jobs, mistake)
         settings.untilFailure = invocation.flag("until-failure")
         let clock = ContinuousClock()
         let began = clock.now
@@ -49,7 +53,7 @@ enum SimulateCommand {
         let seconds = max((clock.now - began) / .seconds(1), 1e-6)
         if invocation.flag("shrink") {
             report.violations = report.violations.map { violation in
-                violation.shrunk(steps: steps) {
+                violation.shrunk(steps: steps, mistake: mistake) {
                     Terminal.progress("seed \(violation.seed): \($0) faults are left")
                 }
             }

@@ -1,0 +1,128 @@
+import Domain
+import EventSourcing
+import Messaging
+
+/// A mistake that is planted in the simulated shop, to see that runs find it. None of them is in
+/// production's code: they lie in what stands around it.
+package enum Mistake: String, CaseIterable, Sendable {
+    /// Users take an order for placed whatever they are told.
+    case acknowledgedBeforeCommit
+    /// Requests are decided anew when they are repeated.
+    case keyForgotten
+    /// Who reads with a token is answered from rows that lack it.
+    case staleRead
+    /// Commits are answered before they are synced.
+    case syncLeftOut
+    /// What a commit writes is published before it is durable.
+    case publishedBeforeCommit
+    /// A checkpoint is written before what it stands for is applied.
+    case checkpointBeforeEffects
+    /// A process that dies forgets a timer.
+    case timerLost
+    /// A service starts from an older snapshot than it believes.
+    case oldSnapshot
+    /// A reader does not see that messages are missing before the one it has.
+    case gapsPassedOver
+    /// A feed leaves out the last message of a page.
+    case feedSkips
+    /// Of several lines of one SKU only one is reserved.
+    case linesNotSummed
+    /// A deadline passes whether or not the participant was up and has read the request.
+    case deadlineIgnoresWatermark
+    /// Stock of an order that came to nothing stays reserved.
+    case releaseForgotten
+    /// A compensation is sent once, and not again where it was lost.
+    case compensationSentOnce
+    /// A capture that is tried again is another one.
+    case capturedTwice
+    /// A capture takes a penny more than was ordered.
+    case capturedTooMuch
+    /// What comes of an authorization after it was given up is not voided.
+    case lateAuthorizationForgotten
+    /// A parcel is said to be handed over that is not.
+    case parcelForgotten
+    /// The rows lack what some messages said.
+    case rowsForgotten
+}
+
+extension Mistake {
+    /// What a service gets instead of a message; `checkpoint` is where it has read to.
+    func altered(_ message: Message, for reader: String, at checkpoint: Position) -> Message {
+        switch self {
+        case .gapsPassedOver where message.previous > checkpoint:
+            return message.with(previous: checkpoint)
+        case .rowsForgotten where reader == "gateway" && message.identity.position.value % 9 == 0,
+            .releaseForgotten where message.asks("release"):
+            return message.with(type: EventType("nothing.known"))
+        case .linesNotSummed:
+            guard let (step, request) = try? Checkout.request(in: message.type, message.data),
+                case .reserve(let lines) = request
+            else { return message }
+            // No line is of more than three pieces.
+            let single = lines.compactMap {
+                StockLine(sku: $0.sku, quantity: min($0.quantity, SimulatedUsers.mostPieces))
+            }
+            return message.with(event: CheckoutProgress.Event.requested(step, .reserve(single)))
+        default: return message
+        }
+    }
+
+    /// What a reader gets instead of bulletins.
+    func altered(_ received: [Received], for reader: String, at checkpoint: Position)
+        -> [Received]
+    {
+        var read = checkpoint
+        return received.map { received in
+            guard let bulletin = try? Bulletin(received.carried) else { return received }
+            switch bulletin {
+            case .event(let message):
+                let changed = altered(message, for: reader, at: read)
+                read = max(read, message.identity.position)
+                return changed === message
+                    ? received : Received(Bulletin.event(changed).brokerMessage)
+            case .watermark: return received
+            }
+        }
+    }
+
+    /// What a reader gets instead of a page of a feed.
+    func altered(_ page: FeedPage, for reader: String) -> FeedPage {
+        var messages = page.messages.map { altered($0, for: reader, at: .start) }
+        if self == .feedSkips, !messages.isEmpty { messages.removeLast() }
+        return FeedPage(
+            after: page.after, messages: messages, through: page.through, epoch: page.epoch,
+            leaf: page.leaf, hasMore: page.hasMore)
+    }
+}
+
+extension Watermark {
+    /// Says that its log's owner is up, and has read all.
+    func pretending(at now: Timestamp) -> Watermark {
+        Watermark(
+            log: log, channel: channel, epoch: epoch, through: through, leaf: leaf, last: last,
+            asOf: now, upSince: .epoch, treeSize: treeSize, treeRoot: treeRoot,
+            read: read.mapValues { Position($0.value + 1_000_000) })
+    }
+}
+
+extension Message {
+    fileprivate func asks(_ name: String) -> Bool {
+        type.name == "checkout.step-requested"
+            && String(decoding: data, as: UTF8.self).contains("\"do\":\"\(name)\"")
+    }
+
+    fileprivate func with(
+        previous: Position? = nil, type: EventType? = nil, data: [UInt8]? = nil
+    ) -> Message {
+        Message(
+            identity: identity, channel: channel, previous: previous ?? self.previous,
+            stream: stream, version: version, type: type ?? self.type, recordedAt: recordedAt,
+            metadata: metadata, data: data ?? self.data, leaf: leaf)
+    }
+
+    fileprivate func with(event: some StoredEvent) -> Message {
+        var json = JSONWriter()
+        event.encode(to: &json)
+        return with(data: json.bytes)
+    }
+}
