@@ -34,24 +34,44 @@ enum SampleShop {
                 throw Shop.Failure.cannotStart("the goods were not received: \(output)")
             }
         }
-        for number in 0..<orders {
-            if number % 256 == 0 { try wait(for: shop, toEnd: number - open, progress) }
-            try place(number, skus, in: shop)
+        // No more at a time than may wait for a writer.
+        for first in stride(from: 0, to: orders, by: 256) {
+            try wait(for: shop, toEnd: first - open, progress)
+            try place(first..<min(first + 256, orders), skus, in: shop)
         }
         try wait(for: shop, toEnd: orders, progress)
         try waitForQuiet(shop)
     }
 
-    private static func place(_ number: Int, _ skus: [SKU], in shop: Shop) throws {
-        let draft = try Order.Draft(
-            customer: CustomerID("c-\(number % 1000)"), contact: "customer@example.org",
-            currency: .gbp,
-            lines: skus.map {
-                try OrderLine(sku: $0, quantity: 1, unitPrice: Money(minor: 1250, currency: .gbp))
-            }, token: "tok_ok")
-        guard let id = OrderID(shop.runtime.newID()) else { return }
-        let context = CommandContext(metadata: Metadata(correlation: id.value, actor: "bench"))
-        shop.orders.submit(.place(id, draft), context) { _ in }
+    /// Places orders, and waits until each is on record.
+    private static func place(_ numbers: Range<Int>, _ skus: [SKU], in shop: Shop) throws {
+        let answers = Monitor<[EngineOutput<OrdersAnswer>]>([])
+        for number in numbers {
+            let draft = try Order.Draft(
+                customer: CustomerID("c-\(number % 1000)"), contact: "customer@example.org",
+                currency: .gbp,
+                lines: skus.map {
+                    try OrderLine(
+                        sku: $0, quantity: 1, unitPrice: Money(minor: 1250, currency: .gbp))
+                }, token: "tok_ok")
+            guard let id = OrderID(shop.runtime.newID()) else {
+                throw Shop.Failure.cannotStart("a new id is no order's")
+            }
+            let context = CommandContext(metadata: Metadata(correlation: id.value, actor: "bench"))
+            shop.orders.submit(.place(id, draft), context) { answer in
+                answers.withLock { $0.append(answer) }
+                answers.wakeAll()
+            }
+        }
+        let all = answers.wait(until: .now() + .seconds(120)) { answers in
+            answers.count == numbers.count ? .done(answers) : .wait(atMost: nil)
+        }
+        guard let all else { throw Shop.Failure.cannotStart("no answer for two minutes") }
+        for answer in all {
+            guard case .answer(.accepted, _) = answer else {
+                throw Shop.Failure.cannotStart("an order was not accepted: \(answer)")
+            }
+        }
     }
 
     private static func wait(for shop: Shop, toEnd count: Int, _ progress: (String) -> Void) throws
