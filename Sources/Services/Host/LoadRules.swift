@@ -71,7 +71,7 @@ package struct LoadRules: Sendable {
     /// - Parameter awayAt: with so many seconds' worth before it a reader was away.
     package init(
         usual: Limits = .init(stopAt: 60, goAt: 50),
-        overloaded: Limits = .init(stopAt: 4, goAt: 3), awayAt: Double = 300
+        overloaded: Limits = .init(stopAt: 2.5, goAt: 2), awayAt: Double = 300
     ) {
         (self.usual, self.overloaded, self.awayAt) = (usual, overloaded, awayAt)
     }
