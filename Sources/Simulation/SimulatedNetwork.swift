@@ -34,8 +34,10 @@ package final class SimulatedNetwork: Sendable {
         }
     }
 
-    /// All reach all.
-    package func heal() { state.withLock { $0.cuts = [] } }
+    /// What is sent from the one to the other arrives again.
+    package func heal(_ from: String, _ to: String) {
+        state.withLock { _ = $0.cuts.remove("\(from)>\(to)") }
+    }
 
     package func isCut(_ from: String, _ to: String) -> Bool {
         state.withLock { !$0.cuts.isEmpty && $0.cuts.contains("\(from)>\(to)") }

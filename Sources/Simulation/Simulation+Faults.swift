@@ -113,9 +113,12 @@ extension Simulation {
         let others = shop.processes.filter { $0 !== process }
         let other = others[chance.below(others.count)]
         let isOneWay = chance.once(in: 2)
-        shop.network.cut(process.name, other.name)
-        if !isOneWay { shop.network.cut(other.name, process.name) }
-        end(after: 20 + chance.below(300)) { [network = shop.network] in network.heal() }
+        var ways = [(process.name, other.name)]
+        if !isOneWay { ways.append((other.name, process.name)) }
+        for (from, to) in ways { shop.network.cut(from, to) }
+        end(after: 20 + chance.below(300)) { [network = shop.network] in
+            for (from, to) in ways { network.heal(from, to) }
+        }
         return (
             isOneWay ? "a way is cut" : "both ways are cut",
             "does not reach \(other.name)" + (isOneWay ? "" : ", nor is it reached")

@@ -183,7 +183,11 @@ package final class Simulation {
         note("faults stop", of: "world")
         var quiet = 0
         for round in 0..<6_000 {
-            for process in shop.processes.reversed() where !process.isUp { try process.start() }
+            for process in shop.processes.reversed() where !process.isUp {
+                do { try process.start() } catch {
+                    throw violated("\(process.name) cannot start: \(error)")
+                }
+            }
             var hasWorked = false
             for process in shop.processes {
                 for _ in 0..<6 {

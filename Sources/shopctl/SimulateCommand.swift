@@ -59,10 +59,11 @@ enum SimulateCommand {
             }
         }
         Terminal.endProgress()
-        if let error = report.errors.first { throw CommandFailure(error) }
         let result = Result(
             report: report, seconds: seconds, steps: steps, isShrunk: invocation.flag("shrink"))
         print(invocation.flag("json") ? result.json : result.text)
+        // What broke off says nothing of a promise, and must not hide one that was broken.
+        if let error = report.errors.first { throw CommandFailure(error) }
         return report.violations.isEmpty ? 0 : 1
     }
 
@@ -93,9 +94,11 @@ enum SimulateCommand {
                         + (isShrunk ? "" : " --shrink"))
             }
             lines.append(
-                report.violations.isEmpty
-                    ? Terminal.green("no promise was broken")
-                    : "\(report.violations.count) runs broke a promise")
+                !report.errors.isEmpty
+                    ? "\(report.errors.count) runs broke off"
+                    : report.violations.isEmpty
+                        ? Terminal.green("no promise was broken")
+                        : "\(report.violations.count) runs broke a promise")
             return lines.joined(separator: "\n")
         }
 

@@ -92,7 +92,8 @@ import Testing
         #expect(try rig.files.allSatisfy { $0.hasPrefix("live-3.db") })
         #expect(rig.runner.status.state == .live && rig.runner.status.lag != nil)
         // Where a sanitizer slows it down, taking the new rows' place takes a second, and is told.
-        let notices = rig.notices.filter { !$0.hasSuffix("is down") }
+        let isSlow = ProcessInfo.processInfo.environment["KASSA_PATIENCE"] != nil
+        let notices = rig.notices.filter { !isSlow || !$0.hasSuffix("is down") }
         #expect(notices.isEmpty, "\(notices)")
     }
 
