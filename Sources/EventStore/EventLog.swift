@@ -24,7 +24,7 @@ package final class EventLog {
 
     var streams = KnownStreams()
     /// Streams that the open transaction looked for and that were not there, by name.
-    var fresh: [ExactText: KnownStream] = [:]
+    var fresh: [StreamKey: KnownStream] = [:]
     /// Streams that the open transaction has changed, in the order of their first change.
     var pending: [KnownStream] = []
     /// The key that the next new stream gets.

@@ -4,7 +4,8 @@ import SQLite
 /// A stream that was looked up: whoever keeps it need not find it again by its name. Belongs to the
 /// log's thread.
 @usableFromInline package final class KnownStream {
-    let name: ExactText
+    let stream: StreamID
+    let name: StreamKey
     /// The key of its row; nil while it has no event.
     var key: Int64?
     /// As it is on the disk.
@@ -21,9 +22,10 @@ import SQLite
     var isForgotten = false
 
     init(
-        _ name: ExactText, key: Int64? = nil, version: Version = .none, isFresh: Bool = false
+        _ stream: StreamID, key: Int64? = nil, version: Version = .none, isFresh: Bool = false
     ) {
-        (self.name, self.key, self.isFresh) = (name, key, isFresh)
+        (self.stream, self.name) = (stream, StreamKey(stream))
+        (self.key, self.isFresh) = (key, isFresh)
         (committed, self.version) = (version, version)
     }
 }
@@ -34,12 +36,12 @@ struct KnownStreams {
     /// So many may come before the older ones are forgotten.
     private static let half = 25_000
 
-    private var young: [ExactText: KnownStream] = [:]
-    private var old: [ExactText: KnownStream] = [:]
+    private var young: [StreamKey: KnownStream] = [:]
+    private var old: [StreamKey: KnownStream] = [:]
     /// How many of the young ones were kept when others were forgotten.
     private var kept = 0
 
-    mutating func find(_ name: ExactText) -> KnownStream? {
+    mutating func find(_ name: StreamKey) -> KnownStream? {
         if let stream = young[name] { return stream }
         guard let stream = old.removeValue(forKey: name) else { return nil }
         insert(stream)
@@ -92,7 +94,7 @@ extension EventLog {
         for stream in pending where stream.isNew && stream.version > .none {
             guard let key = stream.key else { continue }
             try insert.bind(1, key)
-            try insert.bind(2, stream.name.text)
+            try insert.bind(2, stream.stream.description)
             try insert.run()
             stream.isNew = false
         }

@@ -108,7 +108,7 @@ public final class Transaction {
     /// A stream by its name, with the appends of this transaction; at version `none` where there is
     /// none.
     @usableFromInline package func stream(_ stream: StreamID) throws(StoreError) -> KnownStream {
-        let name = ExactText(stream.description)
+        let name = StreamKey(stream)
         if let known = log.streams.find(name) ?? log.fresh[name] { return known }
         let found: KnownStream? = try log.reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(
@@ -117,16 +117,16 @@ public final class Transaction {
                 WHERE name = ?1
                 """)
             defer { statement.reset() }
-            try statement.bind(1, name.text)
+            try statement.bind(1, stream.description)
             guard try statement.step() else { return nil }
             return KnownStream(
-                name, key: statement.integer(0), version: Version(statement.integer(1)))
+                stream, key: statement.integer(0), version: Version(statement.integer(1)))
         }
         if let found {
             log.streams.insert(found)
             return found
         }
-        let absent = KnownStream(name, isFresh: true)
+        let absent = KnownStream(stream, isFresh: true)
         log.fresh[name] = absent
         return absent
     }

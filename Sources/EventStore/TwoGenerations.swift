@@ -1,5 +1,3 @@
-import Glibc
-
 /// A cache that forgets what was not used for long: when the young half is full it becomes the old
 /// one.
 public struct TwoGenerations<Key: Hashable & Sendable, Value> {
@@ -40,35 +38,5 @@ public struct TwoGenerations<Key: Hashable & Sendable, Value> {
     public mutating func removeAll() {
         young = [:]
         old = [:]
-    }
-}
-
-/// A text as a key, equal only to the same bytes. (To a dictionary a composed and a decomposed
-/// letter are the same `String`; to the file they are two.)
-public struct ExactText: Hashable, Sendable {
-    package let text: String
-
-    public init(_ text: String) { self.text = text }
-
-    public static func == (a: Self, b: Self) -> Bool {
-        // Equal bytes are always an equal `String`, which is quickly compared.
-        a.text.utf8.count == b.text.utf8.count && a.text == b.text && isSame(a.text, b.text)
-    }
-
-    private static func isSame(_ a: String, _ b: String) -> Bool {
-        let isSame = a.utf8.withContiguousStorageIfAvailable { a in
-            b.utf8.withContiguousStorageIfAvailable { b in
-                guard let start = a.baseAddress, let other = b.baseAddress else { return true }
-                return memcmp(start, other, a.count) == 0
-            }
-        }
-        return (isSame ?? nil) ?? a.utf8.elementsEqual(b.utf8)
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
-            hasher.combine(bytes: UnsafeRawBufferPointer($0))
-        }
-        if isDone == nil { for byte in text.utf8 { hasher.combine(byte) } }
     }
 }
