@@ -18,9 +18,12 @@ extension EventLog {
     ///
     /// Whoever reads this log goes on from the new epoch's first position; what it had read beyond
     /// is orphaned.
+    /// - Parameter known: the newest epoch that readers have met; the new one is newer.
     /// - Throws: `notWritten`; `outcomeUnknown`, and the log is closed then; `closed`.
-    package func openEpoch(why: String, at now: Timestamp) throws(StoreError) {
-        let (number, overflow) = epoch.value.addingReportingOverflow(1)
+    package func openEpoch(why: String, after known: Epoch = .first, at now: Timestamp)
+        throws(StoreError)
+    {
+        let (number, overflow) = max(epoch, known).value.addingReportingOverflow(1)
         guard !overflow else {
             throw .unusable(path: connection.path, why: "its epoch \(epoch) is damaged")
         }

@@ -150,11 +150,14 @@ package final class LogFeed: Feed {
             let leaf = try queries.leaf(at: end)?.1 ?? MerkleTree.emptyRoot
             return .rewind(later.epoch, end, leaf)
         }
-        // What was read is all of it part of this log: the reader crosses into the newest epoch
-        // where it stands.
+        // What was read is all of it part of this log. A reader is in an epoch once it has read all
+        // that was before: until then it cannot say that it has seen what was.
         let agrees =
-            newest.epoch > checkpoint.epoch
-            ? CheckpointVerdict.rewind(newest.epoch, checkpoint.position, checkpoint.leaf) : .good
+            later.flatMap { later in
+                later.first == checkpoint.position.next
+                    ? CheckpointVerdict.rewind(later.epoch, checkpoint.position, checkpoint.leaf)
+                    : nil
+            } ?? .good
         guard checkpoint.position > .start else { return agrees }
         guard let (_, leaf) = try queries.leaf(at: checkpoint.position) else {
             return .refused(

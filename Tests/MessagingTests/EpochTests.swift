@@ -56,6 +56,36 @@ import Testing
         #expect(try quiet.read().position == quiet.head())
     }
 
+    @Test func `a new gateway has seen nothing of an older epoch that it has not read`() throws {
+        let quiet = try QuietShop()
+        try quiet.orders.start()
+        try place(quiet, ["a", "b", "c"])
+        let last = EventIdentity(log: OrdersCore.log, epoch: .first, position: try quiet.head())
+        try reopen(quiet)
+        try place(quiet, ["d"])
+        let view = quiet.shop.view
+        try view.start()
+        for _ in 0..<80 {
+            try quiet.run([quiet.orders, view], rounds: 1)
+            let hasSeen = view.freshness.hasSeen(ConsistencyToken(last))
+            #expect(try !hasSeen || view.store.order(orderID("c")) != nil)
+        }
+        #expect(view.freshness.hasSeen(ConsistencyToken(last)))
+        #expect(try view.store.order(orderID("d")) != nil)
+    }
+
+    @Test func `a new epoch is newer than any that readers have met`() throws {
+        let quiet = try QuietShop()
+        try quiet.orders.start()
+        quiet.orders.crash()
+        let now = quiet.shop.runtime.now()
+        let log = try EventLog(path: quiet.orders.path, name: OrdersCore.log, at: now)
+        try log.openEpoch(why: "restored", after: Epoch(7), at: now)
+        #expect(log.epoch == Epoch(8))
+        try log.openEpoch(why: "again", after: Epoch(3), at: now)
+        #expect(log.epoch == Epoch(9))
+    }
+
     @Test(arguments: [true, false])
     func `a new reader reads a log of several epochs from its start`(isBrokerWhole: Bool) throws {
         let quiet = try QuietShop()

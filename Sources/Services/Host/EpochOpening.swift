@@ -1,6 +1,7 @@
-import EventSourcing
+package import EventSourcing
 import EventStore
 import Foundation
+import Messaging
 
 /// Opens a new epoch of a log whose shop stands still.
 package enum EpochOpening {
@@ -15,10 +16,26 @@ package enum EpochOpening {
         }
         let folder = try DataFolder(path: data)
         defer { withExtendedLifetime(folder) {} }
-        let now = SystemRuntime().now()
-        let log = try EventLog(path: path, name: LogName(service), at: now)
-        try log.openEpoch(why: why, at: now)
-        log.close()
-        return log.epoch.value
+        return try open(
+            LogName(service), data: data, why: why, at: SystemRuntime().now()
+        ).value
+    }
+
+    /// The same in a folder that the caller has locked, of a log that nobody has open.
+    ///
+    /// The new epoch's number is one that no reader and no broker has met: the same backup may be
+    /// put back twice, and what was written after the first time was read as well.
+    package static func open(_ log: LogName, data: String, why: String, at now: Timestamp) throws
+        -> Epoch
+    {
+        let read = Witnesses(data: data, isInUse: true).newestEpoch(of: log)
+        // A broker that cannot be opened knows nothing; the next start says what is wrong with it.
+        let broker = try? SegmentBroker(folder: "\(data)/broker", runtime: SystemRuntime())
+        let published = try broker.flatMap { try Handshake.published(log, at: $0)?.epoch }
+        let known = max(read, published ?? .first)
+        let opened = try EventLog(path: DataFolder.log(log.value, in: data), name: log, at: now)
+        try opened.openEpoch(why: why, after: known, at: now)
+        opened.close()
+        return opened.epoch
     }
 }

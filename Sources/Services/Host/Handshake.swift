@@ -1,17 +1,17 @@
-import EventSourcing
+package import EventSourcing
 import EventStore
 import Foundation
-import Messaging
+package import Messaging
 
 /// Compares every log with what its readers and the broker have of it, before anything is written.
 ///
 /// A log that was restored from a backup is behind them. It would take orders until the first of
 /// them shows its checkpoint; those orders would stand where others have read something else.
-enum Handshake {
-    enum Failure: Error, CustomStringConvertible {
+package enum Handshake {
+    package enum Failure: Error, CustomStringConvertible {
         case gone(path: String, why: String)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .gone(let path, let why):
                 "\(path) is missing or empty, and \(why): put it back with the -wal that was "
@@ -21,24 +21,31 @@ enum Handshake {
         }
     }
 
+    /// How far a log was published, as the broker has it; nil where it has nothing of it.
+    static func published(_ log: LogName, at broker: any Broker) throws(BrokerError) -> Checkpoint?
+    {
+        guard let message = try broker.state(of: Source(log, Publication.facts).stream).newest,
+            let held = try? Bulletin(message), held.source.log == log
+        else { return nil }
+        return Checkpoint(held)
+    }
+
     /// Halts each log that is behind; a halted log opens, answers reads, and writes nothing.
     ///
-    /// - Returns: the newest recorded time of all logs.
+    /// - Parameter logs: those that are compared; all where none are named.
+    /// - Returns: the newest recorded time of these logs.
     /// - Throws: where a log is gone that others have read, the broker cannot be asked, or a halted
     ///   log not be marked.
-    static func check(data: String, broker: any Broker, at now: Timestamp, notice: (String) -> Void)
-        throws -> Timestamp
-    {
+    @discardableResult
+    package static func check(
+        _ logs: [LogName]? = nil, data: String, broker: any Broker, at now: Timestamp,
+        notice: (String) -> Void
+    ) throws -> Timestamp {
         let witnesses = Witnesses(data: data, isInUse: true)
         var newest = Timestamp.epoch
-        for log in Wiring.logs {
+        for log in logs ?? Wiring.logs {
             let path = DataFolder.log(log.value, in: data)
-            var published: Checkpoint?
-            if let message = try broker.state(of: Source(log, Publication.facts).stream).newest,
-                let held = try? Bulletin(message), held.source.log == log
-            {
-                published = Checkpoint(held)
-            }
+            let published = try published(log, at: broker)
             let isThere = FileManager.default.fileExists(atPath: path)
             let queries = isThere ? try? LogReader(path: path).queries : nil
             // What is there and cannot be read is for whoever opens it.

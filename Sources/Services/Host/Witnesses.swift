@@ -36,6 +36,13 @@ struct Witnesses {
         }
     }
 
+    /// The newest epoch of a log that anybody has read of.
+    func newestEpoch(of log: LogName) -> Epoch {
+        checkpoints.flatMap { table in
+            table.filter { $0.key.hasPrefix("\(log)/") }.map(\.value.epoch)
+        }.max() ?? .first
+    }
+
     /// - Parameters:
     ///   - queries: of the log; nil where there is none.
     ///   - published: what the broker says was published, where it was asked.
