@@ -76,8 +76,9 @@ let package = Package(
         target(
             "Simulation",
             uses: [
-                "Orders", "Payments", "Deliveries", "Notifications", "Projections", "Messaging",
-                "EventStore", "Domain", "EventSourcing", "SQLite", "CSQLite", "CSimulatedDisk",
+                "Host", "Gateway", "HTTP", "Orders", "Payments", "Deliveries", "Notifications",
+                "Projections", "Messaging", "EventStore", "Domain", "EventSourcing", "SQLite",
+                "CSQLite", "CSimulatedDisk",
             ]),
         target("TestKit", uses: ["Domain", "Messaging", "EventSourcing"]),
         target(

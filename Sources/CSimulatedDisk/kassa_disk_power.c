@@ -138,6 +138,15 @@ int64_t kassa_disk_unsynced(const kassa_disk *disk, const char *folder) {
     return bytes;
 }
 
+void kassa_disk_settle(kassa_disk *disk, const char *folder) {
+    for (record *record = disk->records; record; record = record->next) {
+        if (!kassa_disk_is_below(record->path, folder)) continue;
+        kassa_disk_forget_changes(record);
+        kassa_disk_forget_ghost(record);
+        record->is_new = 0;
+    }
+}
+
 int kassa_disk_lose_power(kassa_disk *disk, const char *folder) {
     int code = 0;
     for (record *record = disk->records; record; record = record->next) {

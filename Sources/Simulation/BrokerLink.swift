@@ -6,12 +6,16 @@ package final class BrokerLink: Broker {
     private let process: String
     private let broker: SimulatedBroker
     private let network: SimulatedNetwork
+    /// For what is planted: whether some of what is published is left out.
+    private let skips = Atomic(false)
     /// What was delivered last, by consumer: it may come again.
-    private let earlier = Mutex<[Subscription: [Delivered]]>([:])
+    private let earlier = Mutex<[Subscription: (deliveries: [Delivered], life: Int)]>([:])
 
     package init(of process: String, to broker: SimulatedBroker, over network: SimulatedNetwork) {
         (self.process, self.broker, self.network) = (process, broker, network)
     }
+
+    func skipSome() { skips.store(true, ordering: .relaxed) }
 
     private func ask<Value>(_ body: (any Broker) throws(BrokerError) -> Value) throws(BrokerError)
         -> Value
@@ -27,7 +31,10 @@ package final class BrokerLink: Broker {
     package func publish(_ messages: [BrokerMessage], to stream: String, expectedLast: UInt64)
         throws(BrokerError) -> UInt64
     {
-        let messages = messages.map(\.bare)
+        var messages = messages.map(\.bare)
+        if skips.load(ordering: .relaxed), !messages.isEmpty {
+            messages = Mistake.skipping(network.below(messages.count * 4), of: messages)
+        }
         return try ask { (broker) throws(BrokerError) in
             if network.happens("a publish stored in part, and its answer lost", onceIn: 30) {
                 let part = messages.prefix(network.below(messages.count + 1))
@@ -53,10 +60,15 @@ package final class BrokerLink: Broker {
             try broker.fetch(subscription, limit: limit, wait: .zero)
         }
         guard !deliveries.isEmpty else { return [] }
-        let before = earlier.withLock { $0.updateValue(deliveries, forKey: subscription) }
+        let life = broker.life
+        let before = earlier.withLock {
+            $0.updateValue((deliveries, life), forKey: subscription)
+        }
         if network.happens("a delivery twice", onceIn: 10) { deliveries += deliveries }
-        if let before, network.happens("a delivery of before again", onceIn: 20) {
-            deliveries = before + deliveries
+        if let before, before.life == life,
+            network.happens("a delivery of before again", onceIn: 20)
+        {
+            deliveries = before.deliveries + deliveries
         }
         if deliveries.count > 1, network.happens("a delivery lost on the way", onceIn: 10) {
             deliveries.remove(at: network.below(deliveries.count - 1))

@@ -23,6 +23,8 @@ package struct Campaign: Sendable {
         package var runs = 0
         package var steps = 0
         package var simulated = Duration.zero
+        /// The longest that a shop took to be quiet once faults had stopped.
+        package var settling = Duration.zero
         package var placed = 0
         /// How the orders ended, and what became of parcels.
         package var ends: [String: Int] = [:]
@@ -42,6 +44,7 @@ package struct Campaign: Sendable {
         fileprivate mutating func add(_ outcome: Simulation.Outcome, _ seed: UInt64) {
             steps += outcome.steps
             simulated += outcome.simulated
+            settling = max(settling, outcome.settling)
             placed += outcome.placed
             reads += outcome.reads
             for (end, count) in outcome.ends { ends[end, default: 0] += count }

@@ -1,5 +1,6 @@
 import Domain
 import EventSourcing
+import EventStore
 import Messaging
 
 /// A mistake that is planted in the simulated shop, to see that runs find it. None of them is in
@@ -17,12 +18,16 @@ package enum Mistake: String, CaseIterable, Sendable {
     case publishedBeforeCommit
     /// A checkpoint is written before what it stands for is applied.
     case checkpointBeforeEffects
-    /// A process that dies forgets a timer.
+    /// A process that dies forgets its timers.
     case timerLost
     /// A service starts from an older snapshot than it believes.
     case oldSnapshot
     /// A reader does not see that messages are missing before the one it has.
     case gapsPassedOver
+    /// A relay leaves a message out, and says nothing of it in the next one.
+    case relaySkips
+    /// A reader takes what comes for the epoch that it is in.
+    case epochNotChecked
     /// A feed leaves out the last message of a page.
     case feedSkips
     /// Of several lines of one SKU only one is reserved.
@@ -47,10 +52,13 @@ package enum Mistake: String, CaseIterable, Sendable {
 
 extension Mistake {
     /// What a service gets instead of a message; `checkpoint` is where it has read to.
-    func altered(_ message: Message, for reader: String, at checkpoint: Position) -> Message {
+    func altered(_ message: Message, for reader: String, at checkpoint: Checkpoint)
+        -> Message
+    {
         switch self {
-        case .gapsPassedOver where message.previous > checkpoint:
-            return message.with(previous: checkpoint)
+        case .gapsPassedOver where message.previous > checkpoint.position:
+            return message.with(previous: checkpoint.position)
+        case .epochNotChecked: return message.with(epoch: checkpoint.epoch)
         case .rowsForgotten where reader == "gateway" && message.identity.position.value % 9 == 0,
             .releaseForgotten where message.asks("release"):
             return message.with(type: EventType("nothing.known"))
@@ -68,7 +76,7 @@ extension Mistake {
     }
 
     /// What a reader gets instead of bulletins.
-    func altered(_ received: [Received], for reader: String, at checkpoint: Position)
+    func altered(_ received: [Received], for reader: String, at checkpoint: Checkpoint)
         -> [Received]
     {
         var read = checkpoint
@@ -77,25 +85,58 @@ extension Mistake {
             switch bulletin {
             case .event(let message):
                 let changed = altered(message, for: reader, at: read)
-                read = max(read, message.identity.position)
+                read.position = max(read.position, message.identity.position)
                 return changed === message
                     ? received : Received(Bulletin.event(changed).brokerMessage)
+            case .watermark(let watermark) where self == .epochNotChecked:
+                let changed = watermark.with(epoch: checkpoint.epoch)
+                return Received(Bulletin.watermark(changed).brokerMessage)
             case .watermark: return received
             }
         }
     }
 
     /// What a reader gets instead of a page of a feed.
-    func altered(_ page: FeedPage, for reader: String) -> FeedPage {
-        var messages = page.messages.map { altered($0, for: reader, at: .start) }
+    func altered(_ page: FeedPage, for reader: String, at checkpoint: Checkpoint) -> FeedPage {
+        var read = checkpoint
+        if self != .epochNotChecked { read.position = .start }
+        var messages = page.messages.map { altered($0, for: reader, at: read) }
         if self == .feedSkips, !messages.isEmpty { messages.removeLast() }
         return FeedPage(
-            after: page.after, messages: messages, through: page.through, epoch: page.epoch,
+            after: page.after, messages: messages, through: page.through,
+            epoch: self == .epochNotChecked ? checkpoint.epoch : page.epoch,
             leaf: page.leaf, hasMore: page.hasMore)
     }
 }
 
+extension Mistake {
+    /// What a relay publishes that leaves out the message at `index`, where another one of its
+    /// channel follows.
+    static func skipping(_ index: Int, of messages: [BrokerMessage]) -> [BrokerMessage] {
+        guard messages.indices.contains(index), let left = event(messages[index]),
+            let next = messages.indices.first(where: {
+                $0 > index && event(messages[$0])?.source == left.source
+            }), let follower = event(messages[next])
+        else { return messages }
+        var rest = messages
+        rest[next] = Bulletin.event(follower.with(previous: left.previous)).brokerMessage
+        rest.remove(at: index)
+        return rest
+    }
+
+    private static func event(_ message: BrokerMessage) -> Message? {
+        guard case .event(let message)? = try? Bulletin(message) else { return nil }
+        return message
+    }
+}
+
 extension Watermark {
+    fileprivate func with(epoch: Epoch) -> Watermark {
+        Watermark(
+            log: log, channel: channel, epoch: epoch, through: through, leaf: leaf, last: last,
+            asOf: asOf, upSince: upSince, treeSize: treeSize, treeRoot: treeRoot, read: read)
+    }
+
     /// Says that its log's owner is up, and has read all.
     func pretending(at now: Timestamp) -> Watermark {
         Watermark(
@@ -112,10 +153,13 @@ extension Message {
     }
 
     fileprivate func with(
-        previous: Position? = nil, type: EventType? = nil, data: [UInt8]? = nil
+        epoch: Epoch? = nil, previous: Position? = nil, type: EventType? = nil,
+        data: [UInt8]? = nil
     ) -> Message {
         Message(
-            identity: identity, channel: channel, previous: previous ?? self.previous,
+            identity: EventIdentity(
+                log: identity.log, epoch: epoch ?? identity.epoch, position: identity.position),
+            channel: channel, previous: previous ?? self.previous,
             stream: stream, version: version, type: type ?? self.type, recordedAt: recordedAt,
             metadata: metadata, data: data ?? self.data, leaf: leaf)
     }

@@ -6,13 +6,16 @@ import Synchronization
 /// The built-in broker as production runs it, over files of its own.
 package final class SimulatedBroker: SimulatedProcess, Sendable {
     package let name = "broker"
-    private let folder: String
+    let folder: String
     private let runtime: any Runtime
-    private let broker = Mutex<SegmentBroker?>(nil)
+    private let state = Mutex<(broker: SegmentBroker?, life: Int)>((nil, 0))
 
     /// Small, so that segments go, and readers must ask the feeds.
     private static let settings = SegmentBroker.Settings(
         segmentBytes: 16 * 1024, retainedBytes: 96 * 1024, cachedBytes: 16 * 1024)
+
+    /// What four streams may hold: what is retained, and the segment that is written.
+    static let mostBytes = 4 * (settings.retainedBytes + 3 * settings.segmentBytes)
 
     /// - Parameter folder: it need not exist.
     package init(folder: String, runtime: any Runtime) {
@@ -20,18 +23,20 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
     }
 
     /// Nil while it is down.
-    package var running: (any Broker)? { broker.withLock { $0 } }
-    package var isUp: Bool { broker.withLock { $0 != nil } }
+    package var running: (any Broker)? { state.withLock { $0.broker } }
+    package var isUp: Bool { state.withLock { $0.broker != nil } }
+    /// Counts its lives: what an earlier one has sent is on no way any more.
+    var life: Int { state.withLock { $0.life } }
 
     /// Opens its files, where it has not.
     package func start() throws {
         guard !isUp else { return }
         let started = try SegmentBroker(
             folder: folder, settings: Self.settings, runtime: runtime)
-        broker.withLock { $0 = started }
+        state.withLock { $0 = (started, $0.life + 1) }
     }
 
-    package func crash() { broker.withLock { $0 = nil } }
+    package func crash() { state.withLock { $0.broker = nil } }
 
     /// It only answers.
     package func step(_ random: inout SeededRandom) -> Bool { false }
@@ -48,9 +53,12 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
 
     /// Keeps its files as they are now, for `takeOldFiles`.
     package func keepFiles() throws {
-        try? FileManager.default.removeItem(atPath: "\(folder)-old")
+        forgetOldFiles()
         try FileManager.default.copyItem(atPath: folder, toPath: "\(folder)-old")
     }
+
+    /// Throws away what `keepFiles` kept.
+    package func forgetOldFiles() { try? FileManager.default.removeItem(atPath: "\(folder)-old") }
 
     /// Puts back what `keepFiles` kept; false where there is none. It must be down.
     package func takeOldFiles() throws -> Bool {

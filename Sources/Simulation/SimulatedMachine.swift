@@ -94,6 +94,9 @@ package final class SimulatedMachine {
     /// How many bytes were written and are not synced.
     package var unsynced: Int64 { kassa_disk_unsynced(disk, folder) }
 
+    /// Takes its files as they lie there for synced: somebody has put them there. None may be open.
+    package func settle() { kassa_disk_settle(disk, folder) }
+
     /// Loses any part of what was not synced. No file may be open.
     package func losePower() throws(SQLiteError) {
         guard kassa_disk_lose_power(disk, folder) == 0 else {

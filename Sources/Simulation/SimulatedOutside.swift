@@ -16,8 +16,13 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
         package var delivered: Set<String> = []
         package var lost: Set<String> = []
         package var mails: [String: Int] = [:]
-        /// What no shop may ask for, and one did.
-        package var wrong: String?
+        /// What no shop may ask for, and one did, by order.
+        fileprivate var wrong: [String: String] = [:]
+
+        /// - Parameter key: of a call; it begins with the order's id.
+        fileprivate mutating func accuse(_ key: String, _ what: String) {
+            wrong[SimulatedOutside.order(of: key)] = what
+        }
     }
 
     private let builtIn = BuiltInPaymentProvider()
@@ -29,8 +34,17 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
             times: .init(inTransit: .seconds(10), outForDelivery: .seconds(3)), runtime: runtime)
     }
 
+    /// The order that a call is for, whose key begins with its id.
+    static func order(of key: String) -> String { String(key.prefix { $0 != "/" }) }
+
     package var books: Books { state.withLock { $0 } }
-    package var wrong: String? { state.withLock { $0.wrong } }
+    /// What was asked for that no shop may ask for, but for these orders; nil for nothing.
+    package func wrong(but orders: Set<String>) -> String? {
+        state.withLock { books in
+            books.wrong.isEmpty
+                ? nil : books.wrong.filter { !orders.contains($0.key) }.values.sorted().first
+        }
+    }
 
     package func authorize(
         key: String, amount: Money, token: String, attempt: Int, isGivenUp: Bool
@@ -49,10 +63,10 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
         state.withLock { books in
             books.voided.insert(authorization)
             if books.captured.values.contains(where: { $0.authorization == authorization }) {
-                books.wrong = "\(authorization) is voided, and money was taken"
+                books.accuse(authorization, "\(authorization) is voided, and money was taken")
             }
         }
-        return attempt == 1 && authorization.utf8.count.isMultiple(of: 3)
+        return attempt == 1 && Self.losesFirstVoid(of: authorization)
             ? .noAnswer(reason: "simulated") : .voided
     }
 
@@ -64,18 +78,22 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
                 $0.key != key && $0.value.authorization == authorization
             }
             if !others.isEmpty {
-                books.wrong = "money is taken twice of \(authorization)"
+                books.accuse(authorization, "money is taken twice of \(authorization)")
             }
             if let known = books.captured[key], known.amount != amount {
-                books.wrong = "\(key) takes \(amount), and took \(known.amount)"
+                books.accuse(authorization, "\(key) takes \(amount), and took \(known.amount)")
             }
             if books.voided.contains(authorization) {
-                books.wrong = "money is taken of \(authorization), which is voided"
+                books.accuse(
+                    authorization, "money is taken of \(authorization), which is voided")
             }
             switch books.authorized[authorization] {
-            case nil: books.wrong = "money is taken of \(authorization), which was never given"
+            case nil:
+                books.accuse(
+                    authorization, "money is taken of \(authorization), which was never given")
             case let authorized? where amount.minor > authorized.minor:
-                books.wrong = "\(amount) are taken of \(authorization): \(authorized)"
+                books.accuse(
+                    authorization, "\(amount) are taken of \(authorization): \(authorized)")
             case _?: break
             }
             books.captured[key] = (authorization, amount)
@@ -84,11 +102,20 @@ package final class SimulatedOutside: PaymentProvider, Carrier, Mailer {
             key: key, authorization: authorization, amount: amount, attempt: attempt)
     }
 
+    /// Whether the first call to void it gets no answer.
+    static func losesFirstVoid(of authorization: String) -> Bool {
+        number(of: authorization).isMultiple(of: 3)
+    }
+
+    /// What decides by chance, and the same each time, about what goes by this key.
+    private static func number(of key: String) -> Int {
+        key.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) % 1_000_003 }
+    }
+
     package func handOver(key: String, shipping: String?, attempt: Int) -> CarrierResult {
-        // Some parcels are refused, by what their key ends with.
-        guard let last = key.utf8.reduce(0, { ($0 &* 31 &+ Int($1)) % 1_000_003 }) as Int?,
-            !last.isMultiple(of: 17)
-        else { return .refused(reason: "too heavy") }
+        guard !Self.number(of: key).isMultiple(of: 17) else {
+            return .refused(reason: "too heavy")
+        }
         let result = carrier.handOver(key: key, shipping: shipping, attempt: attempt)
         if case .accepted = result { state.withLock { _ = $0.parcels.insert(key) } }
         return result

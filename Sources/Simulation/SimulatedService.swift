@@ -30,7 +30,7 @@ protocol FailableService: AnyObject {
 
 /// A service as production runs it, but for the threads: one step at a time, in an order that the
 /// seed decides.
-package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, FailableService {
+package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
     package let path: String
     package let machine: SimulatedMachine?
     package private(set) var engine: Engine<Core>?
@@ -43,6 +43,8 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     package var feeds: [LogName: any Feed] = [:]
     private var relay: Relay?
     private var drivers: [CourierDriver] = []
+    /// What others have asked it to do.
+    let desk = Desk<Core>()
     /// Calls that are under way: they come back in any order, or not at all when the process dies.
     private var calls: [Effect] = []
     private let status: ProcessStatus
@@ -54,6 +56,9 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     var mistake: Mistake?
     /// Where the file of a log is that it reads; for what is planted.
     var pathOfLog: (LogName) -> String? = { _ in nil }
+    /// Compares its log with what others have read of it.
+    var shakeHands: () throws -> Void = {}
+    var isReplaced = false
     /// For what is planted: the newest of each source.
     var watermarks: [Source: Watermark] = [:]
     /// For what is planted: of the deliveries service.
@@ -86,7 +91,12 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
     /// What others see of this process: whether it is up, and what they told its log.
     package var feed: any Feed { served }
 
+    var logName: LogName { Core.log }
+    var log: EventLog? { engine?.log }
+
     package func start() throws {
+        if isReplaced { try shakeHands() }
+        isReplaced = false
         let now = runtime.now()
         let log = try EventLog(
             path: path, name: Core.log, at: now,
@@ -125,6 +135,23 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
         machine?.revive()
     }
 
+    func workTwice() {
+        guard isUp else { return }
+        do {
+            let now = runtime.now()
+            let second = try Engine(
+                core: makeCore(), log: EventLog(path: path, name: Core.log, at: now),
+                board: LogBoard(), at: now
+            ) { [status] text in status.note(text) }
+            _ = second.process([], at: now)
+            for effect in second.effectsToRun(at: now, limit: 2) {
+                _ = second.process([.effect(effect, handler.run(effect))], at: now)
+            }
+        } catch {
+            // A disk that fails lets the second one do nothing.
+        }
+    }
+
     private func end() {
         engine = nil
         relay = nil
@@ -134,6 +161,12 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
         status.isUp = false
         _ = status.takeHalt()
         board.clear()
+        desk.dismiss()
+    }
+
+    /// A process's connection to it, for commands.
+    func link(of process: String, over network: SimulatedNetwork) -> CommandLink<Core> {
+        CommandLink(of: process, to: desk, board: board, over: network) { [status] in status.isUp }
     }
 
     /// Offers a command; the outcome of a commit that failed is unknown to whoever asked.
@@ -155,7 +188,7 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
             _ = process([.halt(why)])
             return true
         }
-        switch random.below(4 + drivers.count * 3) {
+        switch random.below(6 + drivers.count * 3) {
         case 0:
             _ = process(mistake == nil ? [] : pretence(at: runtime.now()))
             guard let engine else { return true }
@@ -169,8 +202,12 @@ package final class SimulatedService<Core: ServiceCore>: SimulatedProcess, Faila
             _ = process([.effect(effect, result)])
             return true
         case 2, 3: return stepRelay(&random)
+        case 4, 5:
+            let asked = desk.take(atMost: 1 + random.below(8))
+            for (asked, output) in zip(asked, process(asked.map(\.input))) { asked.reply(output) }
+            return !asked.isEmpty
         case let choice:
-            let index = (choice - 4) % drivers.count
+            let index = (choice - 6) % drivers.count
             var driver = drivers[index]
             let step = driver.step(into: SimulatedSink(service: self), wait: .zero)
             // The process may have died over it.
@@ -237,13 +274,15 @@ private struct SimulatedSink<Core: ServiceCore>: BulletinSink {
             return service.take(.bulletins(source, received))
         }
         service.keepWatermark(of: received)
-        let read = service.engine?.checkpoint(of: source).position ?? .start
+        let read = service.engine?.checkpoint(of: source) ?? .start
         return service.take(
             .bulletins(source, mistake.altered(received, for: service.name, at: read)))
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        service.take(.page(source, service.mistake?.altered(page, for: service.name) ?? page))
+        let read = service.engine?.checkpoint(of: source) ?? .start
+        let page = service.mistake?.altered(page, for: service.name, at: read) ?? page
+        return service.take(.page(source, page))
     }
 
     func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)

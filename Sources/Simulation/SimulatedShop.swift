@@ -3,7 +3,9 @@ import Domain
 import EventSourcing
 import EventStore
 import Foundation
+import Gateway
 import Glibc
+import Host
 import Messaging
 package import Notifications
 package import Orders
@@ -20,7 +22,8 @@ package final class SimulatedShop {
     package let payments: SimulatedService<PaymentsCore>
     package let deliveries: SimulatedService<DeliveriesCore>
     package let notifications: SimulatedService<NotificationsCore>
-    package let view: SimulatedView
+    package let gateway: SimulatedGateway
+    private let ordersLink: CommandLink<OrdersCore>
     /// Each process's own, by its name.
     package let clocks: [String: SimulatedClock]
     private let machines: [SimulatedMachine]
@@ -55,10 +58,8 @@ package final class SimulatedShop {
         deliveries = try service(CarrierCalls(carrier: asked)) { _ in
             DeliveriesCore(holdFor: .seconds(1800))
         }
-        let keys = SimulatedKeys(path: orders.path)
-        notifications = try service(MailCalls(mailer: outside, keys: keys)) { _ in
-            NotificationsCore()
-        }
+        let mails = MailCalls(mailer: outside, keys: SimulatedKeys(path: orders.path))
+        notifications = try service(mails) { _ in NotificationsCore() }
         let feeds: [LogName: any Feed] = [
             OrdersCore.log: orders.feed, PaymentsCore.log: payments.feed,
             DeliveriesCore.log: deliveries.feed, NotificationsCore.log: notifications.feed,
@@ -71,24 +72,55 @@ package final class SimulatedShop {
             return links
         }
         let machine = try site.machine(for: "gateway")
+        let clock = site.clock(for: "gateway")
         let viewed = links(of: "gateway")
-        view = SimulatedView(
+        let view = SimulatedView(
             path: "\(machine.folder)/read.db", machine: machine,
             broker: BrokerLink(of: "gateway", to: broker, over: network),
             feeds: [OrdersCore.log, PaymentsCore.log, DeliveriesCore.log, NotificationsCore.log]
                 .compactMap { log in
                     viewed[log].map { (Source(log, Publication.facts), $0) }
-                }, runtime: site.clock(for: "gateway"))
+                }, runtime: clock)
+        ordersLink = orders.link(of: "gateway", over: network)
+        let (toOrders, toStock) = (ordersLink, deliveries.link(of: "gateway", over: network))
+        gateway = SimulatedGateway(view: view, runtime: clock, network: network) {
+            Self.gateway(
+                readStore: $0, $1, toOrders, toStock, feeds: viewed, runtime: clock, aside: $2)
+        }
         (clocks, machines) = (site.clocks, site.machines)
         orders.feeds = links(of: orders.name)
         payments.feeds = links(of: payments.name)
         deliveries.feeds = links(of: deliveries.name)
         notifications.feeds = links(of: notifications.name)
+        greet(orders, in: folder)
+        greet(payments, in: folder)
+        greet(deliveries, in: folder)
+        greet(notifications, in: folder)
         if let mistake { plant(mistake) }
     }
 
+    private static func gateway(
+        readStore: ReadStore, _ freshness: Freshness, _ orders: CommandLink<OrdersCore>,
+        _ deliveries: CommandLink<DeliveriesCore>, feeds: [LogName: any Feed],
+        runtime: any Runtime, aside: @escaping Gateway.Aside
+    ) -> Gateway {
+        Gateway(
+            runtime: runtime, readStore: readStore, freshness: freshness,
+            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
+            projections: NoProjections(), cursorKey: Array(repeating: 7, count: 32),
+            feeds: feeds, readings: { ShopReadings() }, aside: aside, asideForMetrics: aside,
+            readiness: { Readiness(heartbeatAge: .zero, isCaughtUp: true) })
+    }
+
+    private func greet<Core>(_ service: SimulatedService<Core>, in folder: String) {
+        service.shakeHands = { [runtime, broker = service.broker] in
+            try Handshake.check([Core.log], data: folder, broker: broker, at: runtime.now()) { _ in
+            }
+        }
+    }
+
     package var processes: [any SimulatedProcess] {
-        [orders, payments, deliveries, notifications, view, broker]
+        [orders, payments, deliveries, notifications, gateway, broker]
     }
 
     private func plant(_ mistake: Mistake) {
@@ -99,24 +131,38 @@ package final class SimulatedShop {
         func plant<Core>(in service: SimulatedService<Core>) {
             service.mistake = mistake
             service.pathOfLog = { paths[$0.value] }
+            if mistake == .relaySkips { (service.broker as? BrokerLink)?.skipSome() }
+            if mistake == .epochNotChecked { Self.deafen(service.feeds.values) }
         }
         plant(in: orders)
         plant(in: payments)
         plant(in: deliveries)
         plant(in: notifications)
         view.mistake = mistake
+        if mistake == .epochNotChecked { Self.deafen(view.feeds.map(\.feed)) }
+        guard mistake == .acknowledgedBeforeCommit else { return }
+        ordersLink.answerAhead { [board = orders.board] command in
+            guard case .place(let order, _) = command, let status = board.status else { return nil }
+            return .accepted(order, Version(1), status.head.next)
+        }
     }
 
-    /// Those whose next commit may fail.
-    var failable: [any FailableService] { [orders, payments, deliveries, notifications] }
+    private static func deafen(_ feeds: some Sequence<any Feed>) {
+        for feed in feeds { (feed as? FeedLink)?.deafen() }
+    }
 
-    /// Where a log ends; nil while its owner is down.
-    func head(of log: LogName) -> Position? {
-        switch log {
-        case OrdersCore.log: orders.engine?.log.head
-        case PaymentsCore.log: payments.engine?.log.head
-        case DeliveriesCore.log: deliveries.engine?.log.head
-        default: notifications.engine?.log.head
+    /// What the gateway projects.
+    package var view: SimulatedView { gateway.view }
+
+    var services: [any LoggingProcess] { [orders, payments, deliveries, notifications] }
+
+    /// A service's log; nil while it is down.
+    func log(_ name: LogName) -> EventLog? {
+        switch name {
+        case OrdersCore.log: orders.log
+        case PaymentsCore.log: payments.log
+        case DeliveriesCore.log: deliveries.log
+        default: notifications.log
         }
     }
 
@@ -161,6 +207,11 @@ private struct Site {
 
 private struct NoCalls: EffectHandler {
     func run(_ effect: Effect) -> EffectResult { .noAnswer("the orders service calls nobody") }
+}
+
+private struct NoProjections: ProjectionsClient {
+    var statuses: [ProjectionStatus] { [] }
+    func rebuild(_ name: String) -> RebuildAnswer { .unknown }
 }
 
 private struct SimulatedKeys: KeyRing {

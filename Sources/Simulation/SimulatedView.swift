@@ -8,7 +8,7 @@ package import Projections
 package final class SimulatedView: SimulatedProcess {
     package let name: String
     package let machine: SimulatedMachine?
-    private let path: String
+    let path: String
     /// What is planted in it.
     var mistake: Mistake?
     /// How far it has projected, for readers with a token.
@@ -76,6 +76,7 @@ package final class SimulatedView: SimulatedProcess {
     }
 
     package func step(_ random: inout SeededRandom) throws -> Bool {
+        guard isUp else { return false }
         let index = random.below(drivers.count)
         var driver = drivers[index]
         let step = driver.step(into: ViewSink(view: self, now: runtime.now()), wait: .zero)
@@ -96,13 +97,14 @@ private struct ViewSink: BulletinSink {
     }
 
     func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
-        let read = view.engine?.checkpoint(of: source).position ?? .start
+        let read = view.engine?.checkpoint(of: source) ?? .start
         let received = view.mistake?.altered(received, for: view.name, at: read) ?? received
         return view.engine?.take(received, of: source, at: now) ?? .unavailable("down")
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        let page = view.mistake?.altered(page, for: view.name) ?? page
+        let read = view.engine?.checkpoint(of: source) ?? .start
+        let page = view.mistake?.altered(page, for: view.name, at: read) ?? page
         return view.engine?.take(page, of: source, at: now) ?? .unavailable("down")
     }
 

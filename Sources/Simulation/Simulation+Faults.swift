@@ -1,5 +1,6 @@
 import EventSourcing
 import EventStore
+import Host
 import Messaging
 
 extension Simulation {
@@ -24,7 +25,7 @@ extension Simulation {
     private func happen(to process: any SimulatedProcess, _ chance: inout SeededRandom) throws
         -> (String?, String)
     {
-        switch chance.below(16) {
+        switch chance.below(20) {
         case 0: return kill(process)
         case 1: return outage(of: process, &chance)
         case 2, 3:
@@ -49,11 +50,27 @@ extension Simulation {
         case 10: return slowDisk(of: process, &chance)
         case 11, 12: return setClock(of: process, &chance)
         case 13:
-            shop.view.crash()
+            shop.gateway.crash()
             try shop.view.loseEverything()
             return ("a new gateway", "a new gateway comes, with nothing")
-        default: return failNextCommit(&chance)
+        case 14, 15: return failNextCommit(&chance)
+        case 16: return try startAgain(&chance)
+        default: return try restore(&chance)
         }
+    }
+
+    /// Somebody starts the shop a second time; or, where no lock holds, one of its services.
+    private func startAgain(_ chance: inout SeededRandom) throws -> (String?, String) {
+        let services = shop.services
+        let service = services[chance.below(services.count)]
+        guard chance.once(in: 2) else {
+            service.workTwice()
+            return ("a second process on a log", "a second process works on the log")
+        }
+        do throws(DataFolder.Failure) {
+            _ = try DataFolder(path: folder.path) {}
+        } catch { return ("a second start", "the shop is started a second time, in vain") }
+        throw violated("the shop was started twice on one folder")
     }
 
     private func kill(_ process: any SimulatedProcess) -> (String?, String) {
@@ -81,7 +98,7 @@ extension Simulation {
     /// Of what a process that is down has not synced, any part goes.
     func losePower(_ process: any SimulatedProcess) throws {
         // The rows are not synced at all: a gateway whose machine loses power begins anew.
-        if process === shop.view { return try shop.view.loseEverything() }
+        if process === shop.gateway { return try shop.view.loseEverything() }
         if process === shop.broker { return try shop.broker.losePower(&random) }
         try process.machine?.losePower()
     }
@@ -157,7 +174,7 @@ extension Simulation {
 
     private func failNextCommit(_ chance: inout SeededRandom) -> (String?, String) {
         let moment: EventLog.CommitMoment = chance.once(in: 2) ? .before : .after
-        let services = shop.failable
+        let services = shop.services
         services[chance.below(services.count)].failsNextCommit = moment
         return ("a commit fails", "a commit will fail (\(moment))")
     }

@@ -2,6 +2,7 @@ import Deliveries
 import Domain
 import EventSourcing
 package import EventStore
+import Host
 import Messaging
 import Orders
 
@@ -45,6 +46,8 @@ package final class Simulation {
         /// Reads with the token of an order that the gateway said it had seen.
         package var reads = 0
         package var simulated = Duration.zero
+        /// From the end of faults until the shop was quiet, of `simulated`.
+        package var settling = Duration.zero
         /// What went wrong how often.
         package var faults: [String: Int] = [:]
         /// Over all that happened: the same for the same seed.
@@ -60,6 +63,9 @@ package final class Simulation {
         package var description: String { "seed \(seed): \(what)\n\(timeline.text(last: 40))" }
     }
 
+    /// From the end of faults on: stock is held for half an hour where nobody asks for it.
+    private static let quietWithin = Duration.seconds(3600)
+
     package let settings: Settings
     package let shop: SimulatedShop
     var random: SeededRandom
@@ -72,14 +78,18 @@ package final class Simulation {
     var endings: [(step: Int, end: () -> Void)] = []
     /// Until which step a process stays down, by name.
     var away: [String: Int] = [:]
+    var losses = Losses()
     private let began: Timestamp
     let folder: TemporaryFolder
+    /// That no second shop is started on its folder.
+    private let lock: DataFolder
 
     package init(_ settings: Settings) throws {
         self.settings = settings
         random = SeededRandom(seed: settings.seed)
-        users = SimulatedUsers(seed: settings.seed, mistake: settings.mistake)
+        users = SimulatedUsers(mistake: settings.mistake)
         folder = try TemporaryFolder()
+        lock = try DataFolder(path: folder.path)
         shop = try SimulatedShop(
             folder: folder.path, seed: settings.seed, mistake: settings.mistake)
         began = shop.runtime.now()
@@ -97,8 +107,14 @@ package final class Simulation {
         for process in shop.processes.reversed() { try process.start() }
         users.stock(shop.deliveries)
         for _ in 0..<settings.steps { try step() }
+        let calm = shop.runtime.now()
         try settle()
+        outcome.settling = shop.runtime.now() - calm
+        guard outcome.settling <= Self.quietWithin else {
+            throw violated("the shop was quiet only after \(outcome.settling)")
+        }
         try check()
+        outcome.reads = users.reads
         outcome.simulated = shop.runtime.now() - began
         outcome.faults.merge(shop.network.faults) { $0 + $1 }
         timeline.trace("\(try rootsOfLogs())")
@@ -119,17 +135,18 @@ package final class Simulation {
         endFaults()
         try fault()
         switch random.below(100) {
-        case 0..<9: act()
+        case 0..<9: note(users.act(on: shop.gateway, &random))
         case 9..<12: advanceClock()
         default: try work()
         }
         try buryTheDead()
+        try attendToHalted(isAwake: false)
+        hear()
         try checkAlong()
     }
 
-    private func act() {
-        for what in users.act(on: shop, &random) { note(what) }
-        outcome.reads = users.reads
+    private func hear() {
+        for what in users.hear(from: shop.gateway) { note(what) }
     }
 
     private func work() throws {
@@ -179,7 +196,7 @@ package final class Simulation {
         for ending in endings { ending.end() }
         endings = []
         shop.stopFaults()
-        for service in shop.failable { service.failsNextCommit = nil }
+        for service in shop.services { service.failsNextCommit = nil }
         note("faults stop", of: "world")
         var quiet = 0
         for round in 0..<6_000 {
@@ -195,6 +212,8 @@ package final class Simulation {
                     hasWorked = try process.step(&random) || hasWorked
                 }
             }
+            hear()
+            try attendToHalted(isAwake: true)
             try checkAlong()
             // What still waits then, waits for minutes: a customer, or a parcel.
             let pause = min(1500 * (1 + round / 16), 10_000)

@@ -14,6 +14,7 @@ enum SimulateCommand {
             .value("steps", "N", "with faults, in each run", default: "2000"),
             .value("jobs", "N", "how many runs at a time", default: "2"),
             .value("mistake", "NAME", "plant one, to see that it is found: docs/simulation.md"),
+            .value("lines", "N", "of its timeline that a violation shows", default: "40"),
             .flag("until-failure", "end with the first violation"),
             .flag("shrink", "look for the fewest faults that lead to each violation"),
             ShopCommand.json,
@@ -37,6 +38,7 @@ enum SimulateCommand {
         let runs = try invocation.integer("runs", in: 1...10_000_000)
         let steps = try invocation.integer("steps", in: 1...10_000_000)
         let jobs = try invocation.integer("jobs", in: 1...64)
+        let lines = try invocation.integer("lines", in: 0...800)
         let mistake =
             try invocation.optionalText("mistake") == nil
             ? nil : invocation.choice("mistake", of: Mistake.self)
@@ -60,7 +62,8 @@ enum SimulateCommand {
         }
         Terminal.endProgress()
         let result = Result(
-            report: report, seconds: seconds, steps: steps, isShrunk: invocation.flag("shrink"))
+            report: report, seconds: seconds, steps: steps, lines: lines,
+            isShrunk: invocation.flag("shrink"))
         print(invocation.flag("json") ? result.json : result.text)
         // What broke off says nothing of a promise, and must not hide one that was broken.
         if let error = report.errors.first { throw CommandFailure(error) }
@@ -71,9 +74,11 @@ enum SimulateCommand {
         let report: Campaign.Report
         let seconds: Double
         let steps: Int
+        let lines: Int
         let isShrunk: Bool
 
         private var rate: Double { Double(report.steps) / seconds }
+        private var settling: Int64 { Int64(report.settling / .seconds(1)) }
         private var hours: Double { report.simulated / .seconds(3600) }
 
         var text: String {
@@ -82,13 +87,14 @@ enum SimulateCommand {
                     + "\(Int(rate)) a second, \(Int(hours)) simulated hours",
                 "orders: \(report.placed) placed; " + Self.list(report.ends),
                 "reads with a token: \(report.reads)",
+                "quiet after faults stopped: within \(settling) simulated seconds",
                 "faults: " + Self.list(report.faults),
                 "hash over all that happened: \(report.hash)",
             ]
             for violation in report.violations {
                 lines.append(Terminal.red("violated, seed \(violation.seed): ") + violation.what)
                 lines += violation.faults.map { "  fault in step \($0.step): \($0.what)" }
-                lines.append(violation.timeline.text(last: 40))
+                lines.append(violation.timeline.text(last: self.lines))
                 lines.append(
                     "again: shopctl simulate --seed \(violation.seed) --runs 1 --steps \(steps)"
                         + (isShrunk ? "" : " --shrink"))
@@ -114,6 +120,7 @@ enum SimulateCommand {
                 json.member("steps", Int64(report.steps))
                 json.member("stepsPerSecond", Int64(rate))
                 json.member("simulatedSeconds", Int64(report.simulated / .seconds(1)))
+                json.member("settlingSeconds", settling)
                 json.member("placed", Int64(report.placed))
                 json.member("reads", Int64(report.reads))
                 json.member("ends") { Self.write(report.ends, to: &$0) }

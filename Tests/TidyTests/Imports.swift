@@ -25,8 +25,8 @@ enum Layout {
                 "Projections", "CPlatform",
             ]),
             "Simulation": Set(services).union([
-                "CSimulatedDisk", "CSQLite", "SQLite", "EventStore", "Messaging", "Projections",
-                "Domain", "EventSourcing",
+                "Host", "Gateway", "HTTP", "CSimulatedDisk", "CSQLite", "SQLite", "EventStore",
+                "Messaging", "Projections", "Domain", "EventSourcing",
             ]),
             "shopctl": [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",

@@ -48,6 +48,10 @@ void kassa_disk_set_time(kassa_disk *disk, int64_t microseconds);
 /// How much was written below `folder` and is not synced, in bytes.
 int64_t kassa_disk_unsynced(const kassa_disk *disk, const char *folder);
 
+/// All below `folder` counts as synced, as it lies there: somebody else has put it there. No file
+/// of it may be open.
+void kassa_disk_settle(kassa_disk *disk, const char *folder);
+
 /// The power fails for the files below `folder`: of what was not synced any part is lost. No file
 /// of them may be open.
 ///

@@ -1,26 +1,45 @@
 import CPlatform
-import Deliveries
-import Domain
-import EventSourcing
+package import Deliveries
+package import Domain
+package import EventSourcing
 import EventStore
-import Gateway
-import Messaging
+package import Gateway
+package import Messaging
 import Notifications
-import Orders
+package import Orders
 import Projections
 
-/// The orders service as the gateway sees it.
-struct OrdersAdapter: OrdersClient {
-    let runner: ServiceRunner<OrdersCore>
+/// Where a service takes commands: its writer in this process, or a way to it.
+package protocol CommandTaker: Sendable {
+    associatedtype Core: ServiceCore
 
-    func place(
+    /// Never blocks; `reply` is called once, on any thread.
+    func submit(
+        _ command: Core.Command, _ context: CommandContext,
+        reply: @escaping @Sendable (EngineOutput<Core.Answer>) -> Void)
+
+    /// The epoch that the service's log writes now.
+    var epoch: Epoch { get }
+}
+
+extension ServiceRunner: CommandTaker {
+    package var epoch: Epoch { board.status?.epoch ?? .first }
+}
+
+/// The orders service as the gateway sees it.
+package struct OrdersAdapter<Taker: CommandTaker>: OrdersClient where Taker.Core == OrdersCore {
+    private let taker: Taker
+
+    package init(_ taker: Taker) { self.taker = taker }
+
+    package func place(
         _ order: OrderID, _ draft: Order.Draft, context: RequestContext,
         reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
         submit(.place(order, draft), context, reply)
     }
 
-    func cancel(
+    package func cancel(
         _ order: OrderID, reason: String, context: RequestContext,
         reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
@@ -31,7 +50,7 @@ struct OrdersAdapter: OrdersClient {
         _ command: OrdersCommand, _ context: RequestContext,
         _ reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
-        runner.submit(command, context.command) { output in
+        taker.submit(command, context.command) { output in
             let stage = kassa_stage_enter(KASSA_STAGE_REPLY)
             defer { kassa_stage_leave(stage) }
             reply(
@@ -39,7 +58,7 @@ struct OrdersAdapter: OrdersClient {
                     switch answer {
                     case .accepted(let order, let version, let position):
                         .accepted(
-                            runner.identity(position), version, replayed: replayed,
+                            taker.identity(position), version, replayed: replayed,
                             id: order.value)
                     case .erased: .refused(code: "erased", detail: "the personal data are erased")
                     case .refused(let refusal): refusal.outcome
@@ -63,24 +82,27 @@ extension OrdersAnswer.Refusal {
 }
 
 /// The deliveries service's stock as the gateway sees it.
-struct StockAdapter: StockClient {
-    let runner: ServiceRunner<DeliveriesCore>
+package struct StockAdapter<Taker: CommandTaker>: StockClient
+where Taker.Core == DeliveriesCore {
+    private let taker: Taker
 
-    func receive(
+    package init(_ taker: Taker) { self.taker = taker }
+
+    package func receive(
         _ sku: SKU, quantity: Int, reference: String?, context: RequestContext,
         reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
         let command = DeliveriesCommand.receive(sku, quantity: quantity, reference: reference)
-        runner.submit(command, context.command) { output in
+        taker.submit(command, context.command) { output in
             reply(
                 CommandOutcome(output) { answer, replayed in
                     switch answer {
                     case .received(let sku, let version, let position):
                         .accepted(
-                            runner.identity(position), version, replayed: replayed, id: sku.value)
+                            taker.identity(position), version, replayed: replayed, id: sku.value)
                     case .alreadyReceived(let sku, let version, let position):
                         .accepted(
-                            runner.identity(position), version, replayed: true, id: sku.value)
+                            taker.identity(position), version, replayed: true, id: sku.value)
                     case .refused(let why): .refused(code: RefusalCode.invalid, detail: why)
                     case .referenceTaken(let why):
                         .refused(code: RefusalCode.referenceTaken, detail: why)
@@ -90,11 +112,10 @@ struct StockAdapter: StockClient {
     }
 }
 
-extension ServiceRunner {
+extension CommandTaker {
     /// What names the event at `position`, in the epoch that is written now.
     fileprivate func identity(_ position: Position) -> EventIdentity {
-        EventIdentity(
-            log: Core.log, epoch: board.status?.epoch ?? .first, position: position)
+        EventIdentity(log: Core.log, epoch: epoch, position: position)
     }
 }
 

@@ -1,4 +1,4 @@
-import EventSourcing
+package import EventSourcing
 import EventStore
 import Foundation
 import Messaging
@@ -51,6 +51,16 @@ package struct Audit: Sendable {
     /// - Throws: `Shop.Failure` where the file cannot be read at all.
     package init(service: String, data: String, progress: (String) -> Void) throws {
         try run([LogName(service)], AuditNotes(book: nil), data: data, progress: progress)
+    }
+
+    /// What an audit of one log finds, and of what is derived from it in the same file; read in
+    /// this thread.
+    package static func findings(in log: LogName, path: String) -> [String] {
+        do throws(StoreError) {
+            let job = try AuditJob(log, path: path, AuditNotes(book: nil), board: AuditBoard())
+            job.run()
+            return job.log.findings.first + (job.failure.map { [$0.description] } ?? [])
+        } catch { return [error.description] }
     }
 
     private mutating func find(_ place: String, _ what: String) {

@@ -62,7 +62,8 @@ final class AuditJob: @unchecked Sendable {
             }
     }
 
-    private func run() {
+    /// Reads the log in this thread.
+    func run() {
         func read(_ fold: inout some AuditFold) throws(StoreError) { try log.read(&fold) }
         do throws(StoreError) {
             try read(&fold)

@@ -129,7 +129,7 @@ package final class Shop: Sendable {
             disk: disk, load: load, runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
-            orders: OrdersAdapter(runner: orders), stock: StockAdapter(runner: deliveries),
+            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
             projections: ProjectionsAdapter(runner: projections),
             cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
             feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,

@@ -1,0 +1,108 @@
+import EventSourcing
+import EventStore
+import Foundation
+import Host
+import Projections
+import SQLite
+
+extension Simulation {
+    /// The columns of an event's row: all that an auditor is shown.
+    private static let columns = [
+        "position", "epoch", "stream", "version", "type", "schema", "recorded", "data", "metadata",
+        "leaf",
+    ]
+
+    /// An audit finds nothing wrong with any log; and with one bit of an event's row changed, it
+    /// does.
+    func checkAudit() throws {
+        for service in shop.services {
+            guard let log = service.log, log.head > .start else { continue }
+            let copy = "\(folder.path)/audited.db"
+            defer { try? FileManager.default.removeItem(atPath: copy) }
+            try log.backup(to: copy)
+            try checkRows(of: service.name, in: copy)
+            let findings = Audit.findings(in: service.logName, path: copy)
+            guard findings.isEmpty else {
+                throw violated("the audit of \(service.name) finds: \(findings[0])")
+            }
+            guard let flipped = try flipBit(in: copy, of: log.head) else { continue }
+            guard !Audit.findings(in: service.logName, path: copy).isEmpty else {
+                throw violated("\(service.name): \(flipped) is changed, and no audit finds it")
+            }
+            outcome.faults["a bit of an event's row flips", default: 0] += 1
+        }
+    }
+
+    /// What lies beside the events does not grow with them.
+    private func checkRows(of service: String, in path: String) throws {
+        let connection = try Connection(path: path, mode: .reader)
+        // A ledger holds the keys of two days, and no run takes so long.
+        let bounds = [
+            ("ledger", users.keys), ("snapshots", 1), ("outbox", 1), ("in_hand", 2),
+            ("checkpoints", 2), ("effects", 0), ("parked", 0), ("keys", SimulatedUsers.customers),
+        ]
+        for (table, bound) in bounds {
+            let count = try connection.integer("SELECT count(*) FROM \(table)") ?? 0
+            guard count <= bound else {
+                throw violated("\(service) has \(count) rows of \(table), \(bound) at most")
+            }
+        }
+    }
+
+    /// What is no log stays within its bounds: the files beside the logs, the broker's, and what
+    /// waits in the gateway.
+    func checkBounds() throws {
+        let beside = shop.services.map { "\($0.path)-wal" } + ["\(shop.view.path)-wal"]
+        for path in beside {
+            let size = Self.size(path)
+            // It is moved into the file at 16 MB, where no reader is in the middle of something.
+            guard size <= 24 << 20 else { throw violated("\(path) holds \(size) bytes") }
+        }
+        let broker = FileManager.default.subpaths(atPath: shop.broker.folder) ?? []
+        let size = broker.reduce(0) { $0 + Self.size("\(shop.broker.folder)/\($1)") }
+        guard size <= SimulatedBroker.mostBytes else {
+            throw violated("the broker holds \(size) bytes")
+        }
+        guard shop.view.freshness.waiterCount == 0 else {
+            throw violated("\(shop.view.freshness.waiterCount) readers wait still")
+        }
+    }
+
+    private static func size(_ path: String) -> Int {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return (attributes?[.size] as? Int) ?? 0
+    }
+
+    /// Changes one bit of one event's row.
+    ///
+    /// - Returns: where; nil where the file does not take it.
+    private func flipBit(in path: String, of head: Position) throws -> String? {
+        let connection = try Connection(path: path, mode: .writer)
+        try connection.execute("DROP TRIGGER events_stay")
+        let position = 1 + Int64(random.below(Int(head.value)))
+        let column = Self.columns[random.below(Self.columns.count)]
+        let bit = random.below(4096)
+        let find = try connection.statement(
+            "SELECT typeof(\(column)), \(column) FROM events WHERE position = ?1")
+        try find.bind(1, position)
+        guard try find.step() else { return nil }
+        let type = find.text(0)
+        let update = try connection.statement(
+            "UPDATE events SET \(column) = CAST(?2 AS \(type)) WHERE position = ?1")
+        try update.bind(1, position)
+        if type == "integer" {
+            try update.bind(2, find.integer(1) ^ (1 << Int64(bit % 63)))
+        } else {
+            var bytes = find.bytes(1)
+            guard !bytes.isEmpty else { return nil }
+            bytes[bit / 8 % bytes.count] ^= 1 << UInt8(bit % 8)
+            try update.bind(2, bytes)
+        }
+        find.reset()
+        do throws(SQLiteError) { try update.run() } catch {
+            // Two events cannot stand at one position.
+            return nil
+        }
+        return "bit \(bit) of the \(column) of event \(position)"
+    }
+}

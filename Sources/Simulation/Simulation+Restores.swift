@@ -1,0 +1,116 @@
+import EventSourcing
+import EventStore
+import Foundation
+import Host
+import Messaging
+
+/// What went with logs that were put back from a copy: nobody can promise it any more.
+struct Losses {
+    /// The orders that an event spoke of which is gone.
+    private(set) var orders: Set<String> = []
+    /// The logs that were put back.
+    private(set) var logs: Set<String> = []
+
+    mutating func add(_ records: [StoredRecord], of log: String) {
+        logs.insert(log)
+        orders.formUnion(records.map(\.stream.id))
+    }
+}
+
+/// A service's log as an operator sees it, whatever the service.
+protocol LoggingProcess: SimulatedProcess, FailableService {
+    var logName: LogName { get }
+    var path: String { get }
+    /// Nil while it is down.
+    var log: EventLog? { get }
+    /// Whether somebody has put another file in its log's place: it is compared with what others
+    /// have read before anything is written.
+    var isReplaced: Bool { get set }
+    /// Has a second process work on its file, as where no lock holds.
+    func workTwice()
+}
+
+extension Simulation {
+    private func copy(of log: LogName) -> String { "\(folder.path)/\(log).copy" }
+
+    /// Somebody keeps a copy of a log, or puts the one back that was kept.
+    func restore(_ chance: inout SeededRandom) throws -> (String?, String) {
+        let services = shop.services
+        let service = services[chance.below(services.count)]
+        let copy = copy(of: service.logName)
+        let isKept = FileManager.default.fileExists(atPath: copy)
+        guard isKept, chance.once(in: 3) else {
+            guard service.isUp else { return (nil, "") }
+            keepCopy(of: service)
+            return ("a copy of a log is kept", "a copy of the log of \(service.name) is kept")
+        }
+        stopAll()
+        try putBack(copy, for: service)
+        // Whoever reads the manual opens a new epoch at once.
+        let isTold = chance.once(in: 2)
+        if isTold { openEpoch(of: service) }
+        note(isTold ? "has an old log, and a new epoch" : "has an old log", of: service.name)
+        return ("a log is put back from a copy", "\(service.name) has an old copy of its log")
+    }
+
+    private func keepCopy(of service: any LoggingProcess) {
+        let (copy, newer) = (copy(of: service.logName), "\(copy(of: service.logName)).new")
+        do {
+            try service.log?.backup(to: newer)
+            guard FileManager.default.fileExists(atPath: newer) else { return }
+            try? FileManager.default.removeItem(atPath: copy)
+            try FileManager.default.moveItem(atPath: newer, toPath: copy)
+        } catch {
+            // A disk that fails now gives no copy.
+            try? FileManager.default.removeItem(atPath: newer)
+        }
+    }
+
+    private func putBack(_ copy: String, for service: any LoggingProcess) throws {
+        // Nobody who puts back a log puts back an older broker later.
+        shop.broker.forgetOldFiles()
+        let kept = try LogReader(path: copy).queries.head()
+        losses.add(try records(service.path, after: kept), of: service.name)
+        users.lose(losses.orders, noted: service.logName, after: kept)
+        for suffix in ["", "-wal", "-shm"] {
+            let file = service.path + suffix
+            guard FileManager.default.fileExists(atPath: file) else { continue }
+            try FileManager.default.removeItem(atPath: file)
+        }
+        try FileManager.default.copyItem(atPath: copy, toPath: service.path)
+        service.machine?.settle()
+        service.isReplaced = true
+    }
+
+    /// An operator who puts a file back, or opens an epoch, does so while the shop stands still:
+    /// the folder's lock sees to it.
+    private func stopAll() { for process in shop.processes { process.crash() } }
+
+    private func openEpoch(of service: any LoggingProcess) {
+        do {
+            let epoch = try EpochOpening.open(
+                service.logName, data: folder.path, why: "put back", at: shop.runtime.now())
+            note("epoch \(epoch) is opened", of: service.name)
+        } catch {
+            // A disk that fails now lets no epoch be opened; the log is halted still.
+            note("no epoch can be opened", of: service.name)
+        }
+    }
+
+    /// An operator reads what a log says that has stopped, and opens a new epoch.
+    ///
+    /// - Parameter isAwake: whether it is done now and not some time.
+    func attendToHalted(isAwake: Bool) throws {
+        for service in shop.services {
+            guard let why = service.log?.haltReason else { continue }
+            // Nobody's log may be behind its readers but one that was put back.
+            guard losses.logs.contains(service.name) else {
+                throw violated("\(service.name) has stopped: \(why)")
+            }
+            guard isAwake || random.once(in: 80) else { continue }
+            note("has stopped: \(why)", of: service.name)
+            stopAll()
+            openEpoch(of: service)
+        }
+    }
+}
