@@ -28,7 +28,7 @@ public final class Aggregates<D: Decider> {
 
     /// - Parameter capacity: the most states kept in memory.
     @inlinable
-    public init(category: String, capacity: Int = 20_000) {
+    public init(category: String, capacity: Int = 5_000) {
         self.category = category
         known = TwoGenerations(capacity: capacity)
     }

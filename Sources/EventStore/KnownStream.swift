@@ -34,7 +34,7 @@ import SQLite
 /// long, and tells those who keep it.
 struct KnownStreams {
     /// So many may come before the older ones are forgotten.
-    private static let half = 25_000
+    private static let half = 6_000
 
     private var young: [StreamKey: KnownStream] = [:]
     private var old: [StreamKey: KnownStream] = [:]

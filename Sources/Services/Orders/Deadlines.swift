@@ -33,7 +33,7 @@ struct Deadlines {
         let rowDue: Timestamp
     }
 
-    private var known = TwoGenerations<ExactText, Known>(capacity: 20_000)
+    private var known = TwoGenerations<ExactText, Known>(capacity: 5_000)
     /// What the running input has set.
     private var fresh: [Known] = []
 
