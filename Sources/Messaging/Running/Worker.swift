@@ -10,6 +10,8 @@ package final class Worker: Sendable {
     /// Whether somebody waits for what a thread does.
     package enum Urgency: Sendable {
         case awaited
+        /// Somebody does now and then: it steps back half as far as the others.
+        case sooner
         /// It steps back behind what is awaited, where processors are short.
         case background
     }
@@ -54,7 +56,11 @@ package final class Worker: Sendable {
             guard let pointer else { return nil }
             let work = Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue()
             kassa_name_thread(String(work.name.prefix(15)))
-            if case .background = work.urgency { kassa_step_back(10) }
+            switch work.urgency {
+            case .awaited: break
+            case .sooner: kassa_step_back(5)
+            case .background: kassa_step_back(10)
+            }
             work.body()
             return nil
         }

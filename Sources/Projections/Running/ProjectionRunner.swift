@@ -78,7 +78,7 @@ package final class ProjectionRunner: Sendable {
 
     package func start() {
         var started = [
-            Worker("projections") { [self] in write() },
+            Worker("projections", .sooner) { [self] in write() },
             Worker("view-rebuild") { [self] in rebuildWhenAsked() },
         ]
         for source in sources {
