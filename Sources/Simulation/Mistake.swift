@@ -6,11 +6,11 @@ import Messaging
 /// A mistake that is planted in the simulated shop, to see that runs find it. None of them is in
 /// production's code: they lie in what stands around it.
 package enum Mistake: String, CaseIterable, Sendable {
-    /// Users take an order for placed whatever they are told.
+    /// The orders service is said to have accepted an order before it has decided.
     case acknowledgedBeforeCommit
     /// Requests are decided anew when they are repeated.
     case keyForgotten
-    /// Who reads with a token is answered from rows that lack it.
+    /// The tokens of reads do not arrive: they are answered from whatever rows there are.
     case staleRead
     /// Commits are answered before they are synced.
     case syncLeftOut

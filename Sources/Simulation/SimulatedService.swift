@@ -136,7 +136,6 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
     }
 
     func workTwice() {
-        guard isUp else { return }
         do {
             let now = runtime.now()
             let second = try Engine(

@@ -40,8 +40,6 @@ struct SimulatedUsers {
     private(set) var noted: [String: EventIdentity] = [:]
     /// How many reads were answered that named an order's token.
     private(set) var reads = 0
-    /// How many requests were answered with each status.
-    private(set) var statuses: [Int: Int] = [:]
     /// Orders that went with a log: what was said of them may be unsaid.
     private var lost: Set<String> = []
     /// What was answered that must not be.
@@ -240,7 +238,6 @@ extension SimulatedUsers {
                 wrong = "\(wish) was dropped without an answer"
                 return nil
             }
-            statuses[response.status.code, default: 0] += 1
             return hear(response, to: wish)
         }
     }

@@ -64,8 +64,11 @@ extension Simulation {
         let services = shop.services
         let service = services[chance.below(services.count)]
         guard chance.once(in: 2) else {
+            guard service.isUp else { return (nil, "") }
             service.workTwice()
-            return ("a second process on a log", "a second process works on the log")
+            return (
+                "a second process on a log", "a second process works on the log of \(service.name)"
+            )
         }
         do throws(DataFolder.Failure) {
             _ = try DataFolder(path: folder.path) {}

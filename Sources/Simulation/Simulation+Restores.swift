@@ -26,7 +26,7 @@ protocol LoggingProcess: SimulatedProcess, FailableService {
     /// Whether somebody has put another file in its log's place: it is compared with what others
     /// have read before anything is written.
     var isReplaced: Bool { get set }
-    /// Has a second process work on its file, as where no lock holds.
+    /// Has a second process work on its file for a moment, as where no lock holds.
     func workTwice()
 }
 
