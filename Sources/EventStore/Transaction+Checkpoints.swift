@@ -15,7 +15,7 @@ package struct Checkpoint: Hashable, Sendable {
     /// Since when the source was up, as it said with `asOf`.
     package var upSince: Timestamp
     /// How far the source had read others, by source name.
-    package var read: [String: Position]
+    package var read: [String: ReadMark]
 
     package static let start = Checkpoint(
         epoch: .first, position: .start, leaf: MerkleFrontier().root, treeSize: 0,
@@ -23,7 +23,7 @@ package struct Checkpoint: Hashable, Sendable {
 
     package init(
         epoch: Epoch, position: Position, leaf: Digest, treeSize: Int64, treeRoot: Digest,
-        asOf: Timestamp, upSince: Timestamp, read: [String: Position]
+        asOf: Timestamp, upSince: Timestamp, read: [String: ReadMark]
     ) {
         self.epoch = epoch
         self.position = position
@@ -82,7 +82,7 @@ package struct CheckpointTable {
                 treeSize: Int64(clamping: row.integer(4)), treeRoot: root,
                 asOf: Timestamp(microseconds: row.integer(6)),
                 upSince: Timestamp(microseconds: row.integer(7)),
-                read: Self.parse(row.text(8)))
+                read: ReadMark.parse(row.text(8)))
         }
         return checkpoints
     }
@@ -98,11 +98,11 @@ package struct CheckpointTable {
         try statement.bind(6, checkpoint.treeRoot.bytes)
         try statement.bind(7, checkpoint.asOf.microseconds)
         try statement.bind(8, checkpoint.upSince.microseconds)
-        try statement.bind(9, Self.text(checkpoint.read))
+        try statement.bind(9, ReadMark.text(checkpoint.read))
         try statement.run()
     }
 
-    /// `orders/to-payments=41 …`, sorted by name.
+    /// Positions by source name: `orders/to-payments=41 …`, sorted by name.
     package static func text(_ read: [String: Position]) -> String {
         read.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }

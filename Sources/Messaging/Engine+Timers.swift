@@ -32,7 +32,11 @@ extension Engine {
     func carryOn(in transaction: Transaction) throws(StoreError) {
         let own = Core.log.value + "/"
         for source in Core.sources {
-            let read = checkpoint(of: source).read.filter { $0.key.hasPrefix(own) }.values.min()
+            var read: Position?
+            for (name, mark) in checkpoint(of: source).read where name.hasPrefix(own) {
+                let position = try log.read(through: mark)
+                read = min(read ?? position, position)
+            }
             if let read { core.hasRead(source.log, through: read) }
         }
         for _ in 0..<Self.timerLimit {
@@ -57,8 +61,9 @@ extension Engine {
     private func arm(_ timer: Timer, at checkpoint: Checkpoint, in transaction: Transaction)
         throws(StoreError)
     {
-        let hasRead = checkpoint.read.contains { name, position in
-            name.hasPrefix("\(Core.log)/") && position >= timer.request
+        var hasRead = false
+        for (name, mark) in checkpoint.read where !hasRead && name.hasPrefix("\(Core.log)/") {
+            hasRead = try log.read(through: mark) >= timer.request
         }
         try transaction.set(
             Timer(

@@ -322,7 +322,7 @@ package final class Engine<Core: ServiceCore> {
             LogStatus(
                 epoch: log.epoch, head: log.head, leaf: log.headLeaf, tree: log.tree,
                 asOf: max(now, log.lastRecorded), upSince: upSince,
-                read: checkpoints.mapValues(\.position),
+                read: checkpoints.mapValues(\.mark),
                 readAsOf: checkpoints.mapValues(\.asOf), haltReason: log.haltReason,
                 waiting: core.waiting),
             appended: appended)

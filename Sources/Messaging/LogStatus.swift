@@ -24,7 +24,7 @@ package struct LogStatus: Sendable {
     package var tree: MerkleFrontier
     package var asOf: Timestamp
     package var upSince: Timestamp
-    package var read: [String: Position]
+    package var read: [String: ReadMark]
     /// Up to when all that a source recorded has been read, by source name.
     package var readAsOf: [String: Timestamp]
     package var haltReason: String?
@@ -33,7 +33,7 @@ package struct LogStatus: Sendable {
 
     package init(
         epoch: Epoch, head: Position, leaf: Digest, tree: MerkleFrontier,
-        asOf: Timestamp, upSince: Timestamp, read: [String: Position],
+        asOf: Timestamp, upSince: Timestamp, read: [String: ReadMark],
         readAsOf: [String: Timestamp],
         haltReason: String?, waiting: WaitingWork? = nil
     ) {

@@ -158,7 +158,7 @@ extension Watermark {
             json.member("upSince", upSince.microseconds)
             json.member("treeSize", treeSize)
             json.member("treeRoot", treeRoot.hex)
-            json.member("read", CheckpointTable.text(read))
+            json.member("read", ReadMark.text(read))
         }
         return BrokerMessage(
             subject: "\(Source(log, channel).subject).watermark",
@@ -180,7 +180,7 @@ extension Watermark {
                 asOf: Timestamp(microseconds: try json.integer("asOf")),
                 upSince: Timestamp(microseconds: try json.integer("upSince")),
                 treeSize: try json.integer("treeSize"), treeRoot: root,
-                read: CheckpointTable.parse(try json.string("read")))
+                read: ReadMark.parse(try json.string("read")))
         } catch { throw MalformedMessage(reason: "watermark: \(error)") }
     }
 }

@@ -99,12 +99,12 @@ package struct Watermark: Hashable, Sendable {
     package let treeSize: Int64
     package let treeRoot: Digest
     /// How far the log's owner has read others, by source name.
-    package let read: [String: Position]
+    package let read: [String: ReadMark]
 
     package init(
         log: LogName, channel: String, epoch: Epoch, through: Position, leaf: Digest,
         last: Position, asOf: Timestamp, upSince: Timestamp, treeSize: Int64, treeRoot: Digest,
-        read: [String: Position]
+        read: [String: ReadMark]
     ) {
         self.log = log
         self.channel = channel

@@ -142,7 +142,7 @@ extension Watermark {
         Watermark(
             log: log, channel: channel, epoch: epoch, through: through, leaf: leaf, last: last,
             asOf: now, upSince: .epoch, treeSize: treeSize, treeRoot: treeRoot,
-            read: read.mapValues { Position($0.value + 1_000_000) })
+            read: read.mapValues { ReadMark($0.epoch, Position($0.position.value + 1_000_000)) })
     }
 }
 

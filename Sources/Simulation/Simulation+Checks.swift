@@ -217,10 +217,7 @@ extension Simulation {
             switch event {
             case .placed(let draft): drafts[record.stream.id] = draft
             case .completed, .rejected, .cancelled: ends[record.stream.id] = record.type.name
-            // What a participant says to have read names no epoch: after the orders' log was put
-            // back, that may be of the old one, and a deadline passes that nobody was asked for.
-            case .expired
-            where losses.orders.contains(record.stream.id) || losses.logs.contains("orders"):
+            case .expired where losses.orders.contains(record.stream.id):
                 ends[record.stream.id] = record.type.name
             case .expired(let reason):
                 ends[record.stream.id] = record.type.name

@@ -16,7 +16,10 @@ import Testing
         Checkpoint(
             epoch: Epoch(2), position: Position(position), leaf: MerkleTree.leaf([1]), treeSize: 99,
             treeRoot: MerkleTree.leaf([2]), asOf: noon, upSince: noon + .seconds(-9),
-            read: ["orders/to-payments": Position(41), "payments": Position(.max)])
+            read: [
+                "orders/to-payments": ReadMark(Epoch(2), Position(41)),
+                "payments": ReadMark(.first, Position(.max)),
+            ])
     }
 
     @Test func `checkpoints come back as they were saved, the newest a source`() throws {
@@ -50,6 +53,42 @@ import Testing
         #expect(try table.all() == ["orders": checkpoint(3)])
         try connection.execute("UPDATE checkpoints SET leaf = x'00'")
         #expect(try table.all().isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ("", [:]), ("orders=1:2", ["orders": [1, 2]]), ("orders=41", ["orders": [1, 41]]),
+            ("a=3:0 b=2:9", ["a": [3, 0], "b": [2, 9]]), ("a=0:1 b=-1:1 c=1:-1", [:]),
+            ("a=:1 b=1: c=: d=1:2:3 e=", [:]), ("a=b=2:3", ["a=b": [2, 3]]), ("nonsense", [:]),
+            ("a=1:01 b=01:1 c=1:2", ["c": [1, 2]]), ("a=9223372036854775808:1", [:]),
+        ] as [(String, [String: [Int64]])])
+    func `marks are parsed with their epochs, and are of the first where they name none`(
+        text: String, expected: [String: [Int64]]
+    ) {
+        let found = ReadMark.parse(text).mapValues { [$0.epoch.value, $0.position.value] }
+        #expect(found == expected)
+    }
+
+    @Test func `marks are written in the order of their names`() {
+        let marks = ["b": ReadMark(.first, Position(2)), "a/x": ReadMark(Epoch(7), Position(.max))]
+        #expect(ReadMark.text(marks) == "a/x=7:9223372036854775807 b=1:2")
+        #expect(ReadMark.parse(ReadMark.text(marks)) == marks)
+        #expect(ReadMark.text([:]).isEmpty)
+    }
+
+    @Test func `what a newer epoch holds in place of what was read has not been read`() throws {
+        func read(_ epoch: Int64, _ position: Int64) throws -> Int64 {
+            try log.read(through: ReadMark(Epoch(epoch), Position(position))).value
+        }
+        try log.append(events(3), to: StreamID("a", "1"))
+        #expect(try [read(1, 0), read(1, 2), read(1, 3), read(2, 3)] == [0, 2, 3, 0])
+        try log.openEpoch(why: "restored", at: noon)
+        try log.append(events(2), to: StreamID("a", "1"))
+        try log.openEpoch(why: "restored again", at: noon)
+        try log.append(events(1), to: StreamID("a", "1"))
+        #expect(try [read(1, 2), read(1, 3), read(1, 9)] == [2, 3, 3])
+        #expect(try [read(2, 3), read(2, 5), read(2, 6)] == [3, 5, 5])
+        #expect(try [read(3, 5), read(3, 6), read(4, 6)] == [5, 6, 0])
     }
 
     @Test(

@@ -134,7 +134,8 @@ struct Publisher {
     }
 
     func watermark(
-        upSince: Timestamp? = nil, asOf: Timestamp? = nil, read: [String: Position] = [:]
+        upSince: Timestamp? = nil, asOf: Timestamp? = nil, read: [String: Position] = [:],
+        in epochRead: Epoch = .first
     ) -> Received {
         let asOf = asOf ?? runtime.now()
         return Received(
@@ -142,7 +143,8 @@ struct Publisher {
                 Watermark(
                     log: source.log, channel: source.channel, epoch: epoch, through: head,
                     leaf: Self.leaf(head), last: last, asOf: asOf, upSince: upSince ?? asOf,
-                    treeSize: head.value, treeRoot: Self.leaf(head), read: read)
+                    treeSize: head.value, treeRoot: Self.leaf(head),
+                    read: read.mapValues { ReadMark(epochRead, $0) })
             ).brokerMessage)
     }
 

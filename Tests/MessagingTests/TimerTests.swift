@@ -99,6 +99,27 @@ import Testing
         #expect(try !hasTurned(bench))
     }
 
+    @Test func `a participant that read what a newer epoch replaced has not read the request`()
+        throws
+    {
+        let (bench, deliveries, _) = try placed()
+        try bench.engine.log.openEpoch(why: "restored", at: runtime.now())
+        try bench.send(.command(.place(try orderID("o2"), try draft()), context("o2")))
+        let began = runtime.now()
+        let read = ["orders/to-deliveries": try bench.engine.log.head]
+        func watch(_ epoch: Epoch) throws -> [String] {
+            for _ in 0..<10 {
+                runtime.advance(by: .seconds(31))
+                try bench.read(
+                    deliveries.source,
+                    [deliveries.watermark(upSince: began, read: read, in: epoch)])
+            }
+            return try bench.records().filter { $0.type.name == "checkout.turned" }.map(\.stream.id)
+        }
+        #expect(try watch(.first) == [orderID("o1").value])
+        #expect(try watch(Epoch(2)) == [orderID("o1").value, orderID("o2").value])
+    }
+
     @Test func `a participant that is up, has read and stays silent is given up within bounds`()
         throws
     {

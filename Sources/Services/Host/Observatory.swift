@@ -124,7 +124,7 @@ struct Observatory: Sendable {
             guard let status = service.board.status else { continue }
             lags += service.sources.compactMap {
                 lag(
-                    service.log.value, $0, status.read[$0.description],
+                    service.log.value, $0, status.read[$0.description]?.position,
                     status.readAsOf[$0.description])
             }
         }

@@ -288,7 +288,10 @@ package final class OrdersCore: ServiceCore {
     package func react(to message: Message, in transaction: Transaction) throws(ReactionError) {
         // What answers a request shows that all before it were read.
         if let cause = message.metadata.cause, cause.log == Self.log {
-            starts.hasRead(message.identity.log, through: cause.position)
+            let mark = ReadMark(cause.epoch, cause.position)
+            do throws(StoreError) {
+                starts.hasRead(message.identity.log, through: try transaction.read(through: mark))
+            } catch { throw .store(error) }
         }
         let reply: StepReply?
         do {
