@@ -1,6 +1,7 @@
 import Domain
 import EventSourcing
 import EventStore
+import Foundation
 import Messaging
 
 /// A mistake that is planted in the simulated shop, to see that runs find it. None of them is in
@@ -34,6 +35,8 @@ package enum Mistake: String, CaseIterable, Sendable {
     case linesNotSummed
     /// A deadline passes whether or not the participant was up and has read the request.
     case deadlineIgnoresWatermark
+    /// An outcome of an attempt that was given up is taken for that of the one under way.
+    case givenUpOutcomeTaken
     /// Stock of an order that came to nothing stays reserved.
     case releaseForgotten
     /// A compensation is sent once, and not again where it was lost.
@@ -147,6 +150,18 @@ extension Watermark {
 }
 
 extension Message {
+    /// The same, said of another attempt at its step.
+    func with(step: StepReference, insteadOf old: StepReference) -> Message {
+        func text(_ step: StepReference) -> String {
+            var json = JSONWriter()
+            step.encode(to: &json)
+            return json.text
+        }
+        let changed = String(decoding: data, as: UTF8.self)
+            .replacingOccurrences(of: text(old), with: text(step))
+        return with(data: Array(changed.utf8))
+    }
+
     fileprivate func asks(_ name: String) -> Bool {
         type.name == "checkout.step-requested"
             && String(decoding: data, as: UTF8.self).contains("\"do\":\"\(name)\"")

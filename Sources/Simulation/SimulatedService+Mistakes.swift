@@ -40,6 +40,33 @@ extension SimulatedService {
         }
     }
 
+    /// Outcomes of attempts that were given up, said of the attempt that the saga waits for now.
+    func takingGivenUp(_ received: [Received]) -> [Received] {
+        guard mistake == .givenUpOutcomeTaken, name == "orders" else { return received }
+        return received.map { received in
+            guard case .event(let message)? = try? Bulletin(received.carried),
+                let reply = try? StepReply.read(message.type, message.data),
+                let pending = pendingStep(of: reply.step.saga),
+                pending.step == reply.step.step, pending != reply.step
+            else { return received }
+            let changed = message.with(step: pending, insteadOf: reply.step)
+            return Received(Bulletin.event(changed).brokerMessage)
+        }
+    }
+
+    private func pendingStep(of saga: String) -> StepReference? {
+        let stream = StreamID("checkout", saga)
+        let records = try? engine?.log.queries.stream(stream, after: .none, limit: 1000)
+        var progress = CheckoutProgress()
+        for record in records ?? [] {
+            guard let event = try? record.decoded(as: CheckoutProgress.Event.self).event else {
+                return nil
+            }
+            progress.evolve(event)
+        }
+        return progress.pending
+    }
+
     private func change(_ sql: String, _ bind: (Statement) throws -> Void = { _ in }) throws {
         let connection = try Connection(path: path, mode: .writer)
         let statement = try connection.statement(sql)

@@ -275,7 +275,9 @@ private struct SimulatedSink<Core: ServiceCore>: BulletinSink {
         service.keepWatermark(of: received)
         let read = service.engine?.checkpoint(of: source) ?? .start
         return service.take(
-            .bulletins(source, mistake.altered(received, for: service.name, at: read)))
+            .bulletins(
+                source,
+                service.takingGivenUp(mistake.altered(received, for: service.name, at: read))))
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {

@@ -128,6 +128,7 @@ extension Simulation {
         try checkLogs()
         try checkAcknowledged()
         try checkEnds()
+        try checkOutcomes()
         try checkStock()
         try checkMoney()
         try checkParked()

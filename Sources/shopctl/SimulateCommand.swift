@@ -43,6 +43,7 @@ enum SimulateCommand {
             try invocation.optionalText("mistake") == nil
             ? nil : invocation.choice("mistake", of: Mistake.self)
         hashDeterministically()
+        Allocator.tune()
         var settings = Campaign.Settings(
             seeds: UInt64(first)..<UInt64(first + runs), steps: steps)
         (settings.jobs, settings.mistake) = (jobs, mistake)

@@ -5,13 +5,18 @@ import Foundation
 package struct BenchReport: Sendable {
     /// What a figure should reach.
     package struct Bounds: Sendable {
-        package let floor: Double
+        package let floor: Double?
         package let target: Double?
         /// Whether less is better.
         package let isCeiling: Bool
 
         static func atLeast(_ floor: Double, target: Double? = nil) -> Bounds {
             Bounds(floor: floor, target: target, isCeiling: false)
+        }
+
+        /// A target alone.
+        static func towards(_ target: Double) -> Bounds {
+            Bounds(floor: nil, target: target, isCeiling: false)
         }
 
         static func atMost(_ floor: Double, target: Double? = nil) -> Bounds {
@@ -27,8 +32,8 @@ package struct BenchReport: Sendable {
             func said(_ name: String, _ bound: Double) -> String {
                 "\(name) \(Figure.rounded(bound)): \(isMet(bound, by: value) ? "met" : "not met")"
             }
-            let floor = said("floor", floor)
-            return target.map { "\(floor); \(said("target", $0))" } ?? floor
+            return [floor.map { said("floor", $0) }, target.map { said("target", $0) }]
+                .compactMap(\.self).joined(separator: "; ")
         }
     }
 
@@ -144,11 +149,14 @@ extension BenchReport.Figure {
         json.member("value") { $0.decimal(value) }
         json.member("unit", unit)
         guard let bounds else { return }
-        json.member("floor") { $0.decimal(bounds.floor) }
-        json.member("isFloorMet", bounds.isMet(bounds.floor, by: value))
-        guard let target = bounds.target else { return }
-        json.member("target") { $0.decimal(target) }
-        json.member("isTargetMet", bounds.isMet(target, by: value))
+        if let floor = bounds.floor {
+            json.member("floor") { $0.decimal(floor) }
+            json.member("isFloorMet", bounds.isMet(floor, by: value))
+        }
+        if let target = bounds.target {
+            json.member("target") { $0.decimal(target) }
+            json.member("isTargetMet", bounds.isMet(target, by: value))
+        }
     }
 }
 

@@ -71,7 +71,7 @@ package enum GrowthBench {
         }
         report.add(
             "append, last part against first", (rates.last ?? 0) / rates[0], "",
-            .atLeast(0.9))
+            .towards(0.9))
         if old.isEmpty { old = growing.newest(samples) }
         // What a killed process leaves: the file, and beside it all commits since a checkpoint.
         // (Whatever the copy holds is in the file as well once the log is closed.)

@@ -13,6 +13,8 @@ package struct Machine: Sendable {
     let kernel: String
     let sqlite: String
     let build: String
+    /// What hands out memory.
+    let allocator: String
 
     static func read() -> Machine {
         let cpu = text("/proc/cpuinfo").split(separator: "\n")
@@ -23,13 +25,15 @@ package struct Machine: Sendable {
             cores: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
             hasSHA: kassa_sha256_has(KASSA_SHA256_SHA),
             kernel: text("/proc/sys/kernel/osrelease").trimmingCharacters(in: .newlines),
-            sqlite: FileInspection.libraryVersion, build: Build.configuration)
+            sqlite: FileInspection.libraryVersion, build: Build.configuration,
+            allocator: dlsym(nil, "mallctl") == nil ? "glibc's malloc" : "jemalloc")
     }
 
     /// One line for a person.
     package var line: String {
         "\(processor), \(cores) cores, SHA-256 \(hasSHA ? "in hardware" : "in software"), "
-            + "Linux \(kernel), SQLite \(sqlite), \(build) build"
+            + "Linux \(kernel), SQLite \(sqlite), \(allocator), "
+            + "\(build) build"
     }
 
     func encode(to json: inout JSONWriter) {
@@ -39,6 +43,7 @@ package struct Machine: Sendable {
             json.member("hasSHA", hasSHA)
             json.member("kernel", kernel)
             json.member("sqlite", sqlite)
+            json.member("allocator", allocator)
             json.member("build", build)
         }
     }
