@@ -16,9 +16,10 @@ enum Allocator {
     /// where somebody has made their own, or where it cannot.
     static func tune() {
         guard getenv(tunables) == nil else {
-            // It has done its work; the programs that this one starts need none of it.
+            // The programs that this one starts decide for themselves.
             if let path = jemalloc, let found = getenv(preloaded), String(cString: found) == path {
                 unsetenv(preloaded)
+                unsetenv(tunables)
             }
             return
         }
