@@ -21,6 +21,11 @@ public enum StoreError: Error, CustomStringConvertible {
     /// The log stopped writing until an operator opens a new epoch.
     case halted(String)
 
+    /// Whether the disk failed in reading, which it may not do again.
+    package var isFailedRead: Bool {
+        if case .unreadable(let error) = self { error.isInputOutput } else { false }
+    }
+
     public var description: String {
         switch self {
         case .conflict(let stream, let expected, let actual):

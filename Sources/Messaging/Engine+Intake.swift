@@ -119,6 +119,7 @@ extension Engine {
         do throws(StoreError) {
             try attempt(in: transaction) { () throws(StoreError) in
                 do throws(ReactionError) {
+                    if let error = reactFault?(message) { throw error }
                     try core.react(to: message, in: transaction)
                 } catch {
                     failure = error
@@ -150,6 +151,11 @@ extension Engine {
                 payload: carried.payload))
         parkedKeys[message.source.description, default: []].insert(message.stream.id)
         notice("\(message.identity) is parked: \(reason)")
+    }
+
+    /// The keys of the source's messages that lie parked.
+    package func parkedKeys(of source: Source) -> Set<String> {
+        parkedKeys[source.description] ?? []
     }
 
     /// Applies a key's parked messages again, up to the first that still fails.

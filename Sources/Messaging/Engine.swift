@@ -83,6 +83,9 @@ package final class Engine<Core: ServiceCore> {
     /// a source without an entry none.
     var careful: [String: Int] = [:]
     var stopped: [String: String] = [:]
+    /// A seam for the simulator: asked before a message is applied; what it answers stands for a
+    /// build that cannot.
+    package var reactFault: ((Message) -> ReactionError?)?
     private var dirty: Set<String> = []
     private var published: Position?
     private var lastSave = Timestamp.epoch

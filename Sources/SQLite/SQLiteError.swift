@@ -19,6 +19,8 @@ public struct SQLiteError: Error, Hashable, CustomStringConvertible {
     package var isFull: Bool { primaryCode == SQLITE_FULL }
     package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
+    /// Of the disk: it may not come again.
+    package var isInputOutput: Bool { primaryCode == SQLITE_IOERR }
     package var isCorrupt: Bool {
         primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB
     }

@@ -41,6 +41,15 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
     /// It only answers.
     package func step(_ random: inout SeededRandom) -> Bool { false }
 
+    /// A stranger publishes to a log's stream what is none of the log's.
+    func disturb(_ stream: String, with bytes: [UInt8]) {
+        guard let broker = running, let last = try? broker.state(of: stream).last else { return }
+        let message = BrokerMessage(
+            subject: stream, id: "stranger-\(last)", headers: Array("NATS/1.0\r\n\r\n".utf8),
+            payload: bytes)
+        _ = try? broker.publish([message], to: stream, expectedLast: last)
+    }
+
     /// Deletes all its files; where it is up it begins anew.
     package func loseEverything() throws {
         let wasUp = isUp

@@ -59,6 +59,8 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
     /// Compares its log with what others have read of it.
     var shakeHands: () throws -> Void = {}
     var isReplaced = false
+    var defect: Defect?
+    private(set) var delayed: Set<String> = []
     /// For what is planted: the newest of each source.
     var watermarks: [Source: Watermark] = [:]
     /// For what is planted: of the deliveries service.
@@ -96,7 +98,6 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
 
     package func start() throws {
         if isReplaced { try shakeHands() }
-        isReplaced = false
         let now = runtime.now()
         let log = try EventLog(
             path: path, name: Core.log, at: now,
@@ -113,6 +114,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
         engine = try Engine(core: makeCore(), log: log, board: board, at: now) { [status] text in
             status.note(text)
         }
+        engine?.reactFault = { [weak self] message in self?.refusal(of: message) }
         relay = Relay(
             log: Core.log, path: path, publication: Core.publication, broker: broker, board: board)
         drivers = Core.sources.compactMap { source in
@@ -125,6 +127,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
         calls = []
         served.start()
         status.isUp = true
+        isReplaced = false
     }
 
     package func crash() {
@@ -133,6 +136,26 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
         machine?.isDead = true
         end()
         machine?.revive()
+    }
+
+    private func refusal(of message: Message) -> ReactionError? {
+        guard let defect, defect.concerns(message) else { return nil }
+        guard defect.kind != .doesNotKnow else { return .newer("a newer build knows it") }
+        delayed.insert(message.stream.id)
+        // Nothing is written any more; whoever looks next finds it dead.
+        if defect.kind == .dies { machine?.isDead = true }
+        return .poison("this build cannot apply it")
+    }
+
+    func retryParked(_ random: inout SeededRandom) -> String? {
+        guard defect == nil, let engine else { return nil }
+        let parked = Core.sources.flatMap { source in
+            engine.parkedKeys(of: source).sorted().map { (source, $0) }
+        }
+        guard !parked.isEmpty else { return nil }
+        let (source, key) = parked[random.below(parked.count)]
+        _ = process([.retry(source, key: key)])
+        return "\(source) of \(key) is tried again"
     }
 
     func workTwice() {
@@ -199,6 +222,8 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
             let effect = calls.remove(at: random.below(calls.count))
             let result = handler.run(effect)
             _ = process([.effect(effect, result)])
+            // Whoever was called may say it twice.
+            if random.once(in: 20) { _ = process([.effect(effect, result)]) }
             return true
         case 2, 3: return stepRelay(&random)
         case 4, 5:

@@ -56,7 +56,7 @@ package final class SimulatedShop {
         }
         payments = try service(PaymentCalls(provider: asked)) { _ in PaymentsCore() }
         deliveries = try service(CarrierCalls(carrier: asked)) { _ in
-            DeliveriesCore(holdFor: .seconds(1800))
+            DeliveriesCore(holdFor: .seconds(1800), snapshotEvery: 50)
         }
         let mails = MailCalls(mailer: outside, keys: SimulatedKeys(path: orders.path))
         notifications = try service(mails) { _ in NotificationsCore() }

@@ -36,7 +36,7 @@ struct SimulatedUsers {
     private(set) var cancelled: [String: ConsistencyToken] = [:]
     /// Pieces that were there at first.
     private(set) var received: [SKU: Int] = [:]
-    /// The acknowledged receipts under a reference, five pieces each: `reference sku`.
+    /// The acknowledged receipts under a reference: `reference sku`.
     private(set) var noted: [String: EventIdentity] = [:]
     /// How many reads were answered that named an order's token.
     private(set) var reads = 0
@@ -134,13 +134,15 @@ struct SimulatedUsers {
         }
         let (customer, token) = (random.below(customers), tokens[random.below(tokens.count)])
         let (hasReference, way) = (random.once(in: 4), ways[random.below(ways.count)])
+        // Now and then one that another order has.
+        let reference = random.once(in: 6) ? 1 + random.below(number) : number
         var json = JSONWriter()
         json.object { json in
             json.member("customer", "c\(customer)")
             json.member("contact", "c@example.org")
             json.member("currency", "GBP")
             json.member("token", token)
-            if hasReference { json.member("reference", "ref-\(number)") }
+            if hasReference { json.member("reference", "ref-\(reference)") }
             if let way { json.member("shipping", way) }
             json.member("lines") { json in
                 json.array { json in
@@ -180,13 +182,19 @@ struct SimulatedUsers {
     {
         let sku = skus[random.below(skus.count)]
         let reference = "note-\(random.below(3))"
+        // What is under a reference comes in once, and is not another quantity.
+        let quantity = random.once(in: 8) ? 6 : 5
         var json = JSONWriter()
         json.object { json in
-            json.member("quantity", 5 as Int64)
+            json.member("quantity", Int64(quantity))
             json.member("reference", reference)
         }
+        var headers: HTTPHeaders = ["Content-Type": "application/json"]
+        if random.once(in: 2) {
+            headers.append("Idempotency-Key", "\(reference)-\(sku)-\(quantity)")
+        }
         send(
-            .post, "/v1/stock/\(sku)/receipts", ["Content-Type": "application/json"], json.bytes,
+            .post, "/v1/stock/\(sku)/receipts", headers, json.bytes,
             for: .receive(reference: reference, sku), to: gateway)
         return "\(reference) of \(sku) comes in"
     }
@@ -267,7 +275,7 @@ extension SimulatedUsers {
             guard response.headers["Projection-Stale"] == nil else { return "\(order) is stale" }
             return isWrong("\(order) is not shown to who reads it with its token")
         // What was asked before, what is too late, and what the gateway cannot tell now.
-        case (.cancel, 409), (.receive, 409), (_, 503), (.look, 200), (.look, 404):
+        case (.place, 409), (.cancel, 409), (.receive, 409), (_, 503), (.look, 200), (.look, 404):
             return "\(wish): \(status)"
         default:
             return isWrong(

@@ -12,24 +12,56 @@ extension Simulation {
         "leaf",
     ]
 
-    /// An audit finds nothing wrong with any log; and with one bit of an event's row changed, it
-    /// does.
+    /// A folder of copies that an auditor and a doctor are shown.
+    private var shown: String { "\(folder.path)/shown" }
+
+    /// An audit finds nothing wrong with the logs, nor a doctor; and with one bit of an event's row
+    /// changed, an audit does.
     func checkAudit() throws {
+        defer { try? FileManager.default.removeItem(atPath: shown) }
         for service in shop.services {
-            guard let log = service.log, log.head > .start else { continue }
-            let copy = "\(folder.path)/audited.db"
-            defer { try? FileManager.default.removeItem(atPath: copy) }
+            guard let log = service.log else { continue }
+            let copy = DataFolder.log(service.name, in: shown)
+            try FileManager.default.createDirectory(
+                atPath: (copy as NSString).deletingLastPathComponent,
+                withIntermediateDirectories: true)
             try log.backup(to: copy)
             try checkRows(of: service.name, in: copy)
             let findings = Audit.findings(in: service.logName, path: copy)
             guard findings.isEmpty else {
                 throw violated("the audit of \(service.name) finds: \(findings[0])")
             }
+        }
+        try checkWhole()
+        for service in shop.services {
+            guard let log = service.log, log.head > .start else { continue }
+            let copy = DataFolder.log(service.name, in: shown)
             guard let flipped = try flipBit(in: copy, of: log.head) else { continue }
             guard !Audit.findings(in: service.logName, path: copy).isEmpty else {
                 throw violated("\(service.name): \(flipped) is changed, and no audit finds it")
             }
             outcome.faults["a bit of an event's row flips", default: 0] += 1
+        }
+    }
+
+    /// What the logs say of each other agrees, and the files are whole.
+    private func checkWhole() throws {
+        try FileManager.default.copyItem(
+            atPath: shop.broker.folder, toPath: "\(shown)/broker")
+        let settings = Doctor.Settings(
+            data: shown, port: 0, searchPath: "", runtime: shop.runtime)
+        let files = ["log", "events", "writes", "broker"]
+        let complaint = Doctor(settings).checks.first { check in
+            check.state == .problem && files.contains { check.name.hasSuffix($0) }
+        }
+        if let complaint {
+            throw violated("the doctor finds: \(complaint.name): \(complaint.finding)")
+        }
+        // What went with a log that was put back is missing where others speak of it.
+        guard losses.logs.isEmpty else { return }
+        let audit = try Audit(logsOf: shown, scratch: "\(folder.path)/notes.db") { _ in }
+        if let finding = audit.findings.first {
+            throw violated("the audit finds: \(finding.place): \(finding.what)")
         }
     }
 

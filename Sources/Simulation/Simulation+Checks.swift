@@ -21,6 +21,9 @@ extension Simulation {
             try deliveries.log.effects(dueBy: far, limit: 1).isEmpty,
             try notifications.log.effects(dueBy: far, limit: 1).isEmpty
         else { return false }
+        guard try shop.services.allSatisfy({ try $0.log?.parked(limit: 1).isEmpty ?? false }) else {
+            return false
+        }
         let heads = [
             "orders": orders.log.head, "payments": payments.log.head,
             "deliveries": deliveries.log.head,
@@ -134,6 +137,7 @@ extension Simulation {
         try checkParked()
         try checkView()
         try checkBounds()
+        try checkProofs()
         try checkAudit()
     }
 
@@ -218,7 +222,10 @@ extension Simulation {
             switch event {
             case .placed(let draft): drafts[record.stream.id] = draft
             case .completed, .rejected, .cancelled: ends[record.stream.id] = record.type.name
-            case .expired where losses.orders.contains(record.stream.id):
+            case .expired
+            where losses.orders.contains(record.stream.id)
+                // What lies parked was read, and nobody has answered it in time.
+                || shop.services.contains { $0.delayed.contains(record.stream.id) }:
                 ends[record.stream.id] = record.type.name
             case .expired(let reason):
                 ends[record.stream.id] = record.type.name

@@ -25,7 +25,7 @@ extension Simulation {
     private func happen(to process: any SimulatedProcess, _ chance: inout SeededRandom) throws
         -> (String?, String)
     {
-        switch chance.below(20) {
+        switch chance.below(22) {
         case 0: return kill(process)
         case 1: return outage(of: process, &chance)
         case 2, 3:
@@ -55,6 +55,8 @@ extension Simulation {
             return ("a new gateway", "a new gateway comes, with nothing")
         case 14, 15: return failNextCommit(&chance)
         case 16: return try startAgain(&chance)
+        case 17: return defect(&chance)
+        case 18: return disturb(&chance)
         default: return try restore(&chance)
         }
     }
@@ -74,6 +76,31 @@ extension Simulation {
             _ = try DataFolder(path: folder.path) {}
         } catch { return ("a second start", "the shop is started a second time, in vain") }
         throw violated("the shop was started twice on one folder")
+    }
+
+    private func disturb(_ chance: inout SeededRandom) -> (String?, String) {
+        guard shop.broker.isUp else { return (nil, "") }
+        let log = shop.services[chance.below(shop.services.count)].logName
+        let bytes = (0..<chance.below(60)).map { _ in UInt8(chance.below(256)) }
+        shop.broker.disturb(Source(log, Publication.facts).stream, with: bytes)
+        return ("a stranger publishes", "a stranger publishes to the stream of \(log)")
+    }
+
+    /// A build that cannot apply some messages runs for a while; the next one can.
+    private func defect(_ chance: inout SeededRandom) -> (String?, String) {
+        let services = shop.services
+        let service = services[chance.below(services.count)]
+        guard service.defect == nil else { return (nil, "") }
+        let kind = Defect.Kind.allCases[chance.below(Defect.Kind.allCases.count)]
+        service.defect = Defect(kind: kind, part: UInt64(chance.below(3)))
+        end(after: (kind == .dies ? 600 : 50) + chance.below(300)) {
+            service.crash()
+            service.defect = nil
+        }
+        return (
+            "a build \(kind.rawValue) a message",
+            "\(service.name) runs a build that \(kind.rawValue) a third of its messages"
+        )
     }
 
     private func kill(_ process: any SimulatedProcess) -> (String?, String) {

@@ -17,6 +17,25 @@ struct Losses {
     }
 }
 
+/// A build that cannot apply some messages.
+struct Defect: Sendable {
+    enum Kind: String, CaseIterable, Sendable {
+        /// It takes them for a newer build's.
+        case doesNotKnow = "does not know"
+        case cannotApply = "cannot apply"
+        /// It dies over them, each time that it has them in hand.
+        case dies = "dies over"
+    }
+
+    let kind: Kind
+    /// Of three parts of all keys, which is concerned.
+    let part: UInt64
+
+    func concerns(_ message: Message) -> Bool {
+        message.stream.id.utf8.reduce(0) { ($0 &* 31 &+ UInt64($1)) & 0xFFFF } % 3 == part
+    }
+}
+
 /// A service's log as an operator sees it, whatever the service.
 protocol LoggingProcess: SimulatedProcess, FailableService {
     var logName: LogName { get }
@@ -26,6 +45,14 @@ protocol LoggingProcess: SimulatedProcess, FailableService {
     /// Whether somebody has put another file in its log's place: it is compared with what others
     /// have read before anything is written.
     var isReplaced: Bool { get set }
+    /// What the build that runs cannot do.
+    var defect: Defect? { get set }
+    /// The keys of messages that could not be applied when they came.
+    var delayed: Set<String> { get }
+    /// Has an operator try a key's parked messages again.
+    ///
+    /// - Returns: which; nil where none are parked, or the build still cannot apply them.
+    func retryParked(_ random: inout SeededRandom) -> String?
     /// Has a second process work on its file for a moment, as where no lock holds.
     func workTwice()
 }
@@ -94,6 +121,16 @@ extension Simulation {
         } catch {
             // A disk that fails now lets no epoch be opened; the log is halted still.
             note("no epoch can be opened", of: service.name)
+        }
+    }
+
+    /// An operator has parked messages applied once a build runs that can.
+    ///
+    /// - Parameter isAwake: whether it is done now and not some time.
+    func attendToParked(isAwake: Bool) {
+        for service in shop.services where isAwake || random.once(in: 200) {
+            guard let what = service.retryParked(&random) else { continue }
+            note(what, of: service.name)
         }
     }
 

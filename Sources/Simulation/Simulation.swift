@@ -137,12 +137,23 @@ package final class Simulation {
         switch random.below(100) {
         case 0..<9: note(users.act(on: shop.gateway, &random))
         case 9..<12: advanceClock()
+        case 12 where random.once(in: 12): eraseSomebody()
         default: try work()
         }
         try buryTheDead()
         try attendToHalted(isAwake: false)
+        attendToParked(isAwake: false)
         hear()
         try checkAlong()
+    }
+
+    /// An operator destroys the key to a customer's personal data.
+    private func eraseSomebody() {
+        let customer = "c\(random.below(SimulatedUsers.customers))"
+        guard let id = CustomerID(customer) else { return }
+        let metadata = Metadata(correlation: "erasure", actor: "sim")
+        _ = shop.orders.submit(.erase(id), CommandContext(metadata: metadata))
+        note("\(customer) is erased", of: "orders")
     }
 
     private func hear() {
@@ -214,6 +225,7 @@ package final class Simulation {
             }
             hear()
             try attendToHalted(isAwake: true)
+            attendToParked(isAwake: true)
             try checkAlong()
             // What still waits then, waits for minutes: a customer, or a parcel.
             let pause = min(1500 * (1 + round / 16), 10_000)

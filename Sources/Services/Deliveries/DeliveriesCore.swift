@@ -56,9 +56,6 @@ package final class DeliveriesCore: ServiceCore {
             "delivery.lost": Publication.fact,
             "delivery.answered": Publication.fact,
         ])
-    /// How many events pass between two snapshots of what is available.
-    private static let snapshotEvery: Int64 = 20_000
-
     private let stock = Aggregates<Stock>(category: "stock")
     private let reservations = Aggregates<Reservation>(category: "reservation")
     private let deliveries = Aggregates<Delivery>(category: "delivery")
@@ -68,6 +65,7 @@ package final class DeliveriesCore: ServiceCore {
     private var snapshotAt = Position.start
     private let retryPause: Duration
     private let holdFor: Duration
+    private let snapshotEvery: Int64
 
     private enum Fact {
         case stock(Stock.Event)
@@ -79,9 +77,14 @@ package final class DeliveriesCore: ServiceCore {
     ///   - retryPause: the first pause after a call without an answer; it doubles up to a minute.
     ///   - holdFor: how long stock stays reserved for an order that is not packed, with the orders
     ///     service up all the while.
-    package init(retryPause: Duration = .seconds(1), holdFor: Duration = .seconds(86_400)) {
+    ///   - snapshotEvery: how many events pass between two snapshots of what is available.
+    package init(
+        retryPause: Duration = .seconds(1), holdFor: Duration = .seconds(86_400),
+        snapshotEvery: Int64 = 20_000
+    ) {
         self.retryPause = retryPause
         self.holdFor = holdFor
+        self.snapshotEvery = snapshotEvery
     }
 
     /// Folds the log after the newest snapshot that this version of the fold made.
@@ -136,7 +139,7 @@ package final class DeliveriesCore: ServiceCore {
     }
 
     package func snapshot(in transaction: Transaction) throws(StoreError) {
-        guard transaction.head.value - snapshotAt.value >= Self.snapshotEvery else { return }
+        guard transaction.head.value - snapshotAt.value >= snapshotEvery else { return }
         var json = JSONWriter()
         availability.encode(to: &json)
         try transaction.save(

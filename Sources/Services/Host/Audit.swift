@@ -41,7 +41,7 @@ package struct Audit: Sendable {
     }
 
     /// All logs, without the read store.
-    init(logsOf data: String, scratch: String, progress: (String) -> Void) throws {
+    package init(logsOf data: String, scratch: String, progress: (String) -> Void) throws {
         try auditLogs(data: data, scratch: scratch, progress: progress)
     }
 

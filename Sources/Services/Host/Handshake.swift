@@ -30,12 +30,24 @@ package enum Handshake {
         return Checkpoint(held)
     }
 
+    /// Nil where there is no log to be read.
+    ///
+    /// - Throws: where the disk fails: what was not compared may be behind, and open all the same.
+    private static func look(_ path: String) throws(StoreError) -> LogQueries? {
+        do throws(StoreError) {
+            return try LogReader(path: path).queries
+        } catch {
+            guard !error.isFailedRead else { throw error }
+            return nil
+        }
+    }
+
     /// Halts each log that is behind; a halted log opens, answers reads, and writes nothing.
     ///
     /// - Parameter logs: those that are compared; all where none are named.
     /// - Returns: the newest recorded time of these logs.
-    /// - Throws: where a log is gone that others have read, the broker cannot be asked, or a halted
-    ///   log not be marked.
+    /// - Throws: where a log is gone that others have read, the broker cannot be asked, the disk
+    ///   fails, or a halted log cannot be marked.
     @discardableResult
     package static func check(
         _ logs: [LogName]? = nil, data: String, broker: any Broker, at now: Timestamp,
@@ -47,7 +59,7 @@ package enum Handshake {
             let path = DataFolder.log(log.value, in: data)
             let published = try published(log, at: broker)
             let isThere = FileManager.default.fileExists(atPath: path)
-            let queries = isThere ? try? LogReader(path: path).queries : nil
+            let queries = isThere ? try look(path) : nil
             // What is there and cannot be read is for whoever opens it.
             if isThere, queries == nil, !FileInspection(path: path, isInUse: true).isEmpty {
                 continue
