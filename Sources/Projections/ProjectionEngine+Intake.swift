@@ -105,6 +105,11 @@ extension ProjectionEngine {
         if position >= checkpoint.position {
             checkpoint.epoch = epoch
             advance(source, to: checkpoint)
+            // Rows that are built anew for another log's sake do not wait for what this one lost.
+            if let target = state.rebuild?.targets[source.description], target > position {
+                state.rebuild?.targets[source.description] = position
+                saveSoon()
+            }
             return .done
         }
         let why =

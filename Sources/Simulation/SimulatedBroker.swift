@@ -1,5 +1,6 @@
 package import EventSourcing
 import Foundation
+import Glibc
 package import Messaging
 import Synchronization
 
@@ -76,6 +77,26 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
         try loseEverything()
         try FileManager.default.moveItem(atPath: "\(folder)-old", toPath: folder)
         return true
+    }
+
+    /// Changes a few bytes of one of its files. It must be down.
+    func damageFile(_ random: inout SeededRandom) throws {
+        precondition(!isUp)
+        let names = (FileManager.default.subpaths(atPath: folder) ?? []).sorted()
+        guard !names.isEmpty else { return }
+        let path = "\(folder)/\(names[random.below(names.count)])"
+        let (place, count) = (random.next(), 1 + random.below(8))
+        let bytes = (0..<count).map { _ in UInt8(random.below(256)) }
+        let file = open(path, O_WRONLY | O_CLOEXEC)
+        // A folder is no file.
+        guard file >= 0 else { return }
+        defer { close(file) }
+        let size = lseek(file, 0, SEEK_END)
+        guard size > 0 else { return }
+        let offset = off_t(place % UInt64(size))
+        while pwrite(file, bytes, bytes.count, offset) < 0 {
+            guard errno == EINTR else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        }
     }
 
     /// Cuts its files short, as a machine does that loses power: nothing of them is ever synced. It

@@ -79,7 +79,8 @@ extension Simulation {
     }
 
     private func disturb(_ chance: inout SeededRandom) -> (String?, String) {
-        guard shop.broker.isUp else { return (nil, "") }
+        guard shop.broker.isUp, losses.logs.isEmpty else { return (nil, "") }
+        wasDisturbed = true
         let log = shop.services[chance.below(shop.services.count)].logName
         let bytes = (0..<chance.below(60)).map { _ in UInt8(chance.below(256)) }
         shop.broker.disturb(Source(log, Publication.facts).stream, with: bytes)
@@ -136,7 +137,11 @@ extension Simulation {
     /// The broker loses all, or goes back to what it was.
     private func forgetful(_ chance: inout SeededRandom) throws -> (String?, String) {
         let broker = shop.broker
-        switch chance.below(4) {
+        switch chance.below(5) {
+        case 4:
+            broker.crash()
+            try broker.damageFile(&chance)
+            return ("a file of the broker is damaged", "the broker dies, and a file is damaged")
         case 0:
             broker.crash()
             try broker.loseEverything()

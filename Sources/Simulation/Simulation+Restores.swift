@@ -66,7 +66,9 @@ extension Simulation {
         let service = services[chance.below(services.count)]
         let copy = copy(of: service.logName)
         let isKept = FileManager.default.fileExists(atPath: copy)
-        guard isKept, chance.once(in: 3) else {
+        // Behind a stranger's message nobody sees what the broker holds of a log: who cannot keep
+        // strangers from the broker removes its files when a log is put back.
+        guard isKept, !wasDisturbed, chance.once(in: 3) else {
             guard service.isUp else { return (nil, "") }
             keepCopy(of: service)
             return ("a copy of a log is kept", "a copy of the log of \(service.name) is kept")

@@ -79,6 +79,10 @@ package final class Simulation {
     /// Until which step a process stays down, by name.
     var away: [String: Int] = [:]
     var losses = Losses()
+    /// What the owners of logs said of their trees now and then.
+    var told: [(log: LogName, size: Int64, root: Digest)] = []
+    /// Whether a stranger has published to the stream of a log.
+    var wasDisturbed = false
     private let began: Timestamp
     let folder: TemporaryFolder
     /// That no second shop is started on its folder.
@@ -144,6 +148,7 @@ package final class Simulation {
         try attendToHalted(isAwake: false)
         attendToParked(isAwake: false)
         hear()
+        if outcome.steps.isMultiple(of: 97) { keepTrees() }
         try checkAlong()
     }
 

@@ -110,7 +110,10 @@ import Testing
         #expect(try engine.store.order(id) != nil)
     }
 
-    @Test func `a rewind below what was read builds all rows anew`() throws {
+    @Test(arguments: [false, true])
+    func `a rewind below what was read builds all rows anew, and so does one of a second log`(
+        hasSecond: Bool
+    ) throws {
         let scratch = try Scratch()
         var shop = try Shop(orders: 8)
         var engine = try engine(scratch, "live", shop)
@@ -128,6 +131,15 @@ import Testing
         engine = try ProjectionEngine(
             store: engine.store, sources: shop.logs.map(\.source), notice: { _ in })
         #expect(engine.staleReason?.contains("built anew") == true)
+        // It is put back as well, and has less than was read of it before.
+        if hasSecond {
+            shop.payments.restore(to: shop.payments.messages[2].identity.position)
+            let step = StepReference(
+                saga: "order-1", step: "pay", direction: .forward, attempt: 1)
+            shop.payments.append(
+                StreamID("payment", "order-1"),
+                Payment.Event.declined(step, reason: "no funds"))
+        }
         shop.orders.append(StreamID("order", "order-1"), Order.Event.confirmed)
         for (source, feed) in shop.feeds {
             var hasMore = true
