@@ -2,7 +2,13 @@ import EventSourcing
 import Foundation
 import Glibc
 import Host
+import Synchronization
 import Testing
+
+private final class Watch: Sendable {
+    let hasLost = Atomic(false)
+    let isOver = Atomic(false)
+}
 
 /// Where a shop cannot start, and what it says then.
 @Suite struct StartTests {
@@ -30,6 +36,30 @@ import Testing
         #expect(try shop.ended()["status"] == "completed")
         try shop.stop()
         try RunningShop(shop.folder).stop()
+    }
+
+    @Test func `a start in vain closes no file of others`() throws {
+        let folder = try Folder()
+        let held = try DataFolder(path: folder.data)
+        let watch = Watch()
+        // Opens files all the while, which get the numbers that are free.
+        let other = Thread {
+            while !watch.isOver.load(ordering: .relaxed) {
+                let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+                for _ in 0..<20 where fcntl(file, F_GETFD) < 0 {
+                    watch.hasLost.store(true, ordering: .relaxed)
+                }
+                close(file)
+            }
+        }
+        other.start()
+        for _ in 0..<3000 {
+            #expect(throws: DataFolder.Failure.self) { _ = try DataFolder(path: held.path) {} }
+        }
+        watch.isOver.store(true, ordering: .relaxed)
+        while !other.isFinished { usleep(1000) }
+        let hasLost = watch.hasLost.load(ordering: .relaxed)
+        #expect(!hasLost)
     }
 
     @Test func `a look at the lock does not keep a shop from its folder`() throws {

@@ -50,7 +50,8 @@ package final class DataFolder: Sendable {
         guard descriptor >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
         guard Self.isLocked(descriptor, pause) else {
             let owner = (try? String(contentsOfFile: "\(path)/lock", encoding: .utf8)) ?? "unknown"
-            close(descriptor)
+            // All is set, so that `deinit` closes it: twice would be once too often for whoever
+            // has been given the number since.
             throw .inUse(path, by: owner.isEmpty ? "unknown" : owner)
         }
         ftruncate(descriptor, 0)
