@@ -95,7 +95,7 @@ let package = Package(
             "ProjectionTests",
             uses: [
                 "Projections", "Messaging", "EventStore", "EventSourcing", "Domain", "SQLite",
-                "Simulation", "Deliveries",
+                "Simulation", "Deliveries", "TestKit",
             ]),
         tests("ImportTests", uses: ["Import", "Domain", "EventSourcing"]),
         tests("TidyTests", uses: []),
@@ -117,7 +117,7 @@ let package = Package(
             "MessagingTests",
             uses: [
                 "Messaging", "EventStore", "EventSourcing", "Domain", "Simulation", "Orders",
-                "Payments", "Deliveries", "Notifications", "Projections", "SQLite",
+                "Payments", "Deliveries", "Notifications", "Projections", "SQLite", "TestKit",
             ]),
     ]
 )

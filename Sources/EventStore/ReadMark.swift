@@ -23,11 +23,11 @@ package struct ReadMark: Hashable, Sendable {
     /// builds say it, counts as of the first.
     package static func parse(_ text: String) -> [String: ReadMark] {
         var marks: [String: ReadMark] = [:]
-        for pair in text.utf8.split(separator: UInt8(ascii: " ")) {
-            guard let equals = pair.lastIndex(of: UInt8(ascii: "=")) else { continue }
-            let numbers = pair[pair.index(after: equals)...]
-                .split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-                .map { Int64(strictDecimal: $0) }
+        for (source, value) in pairs(of: text) {
+            let numbers = value.split(
+                separator: UInt8(ascii: ":"), omittingEmptySubsequences: false
+            )
+            .map { Int64(strictDecimal: $0) }
             let mark: ReadMark
             switch (numbers.first, numbers.count) {
             case (let position??, 1): mark = ReadMark(.first, Position(position))
@@ -36,9 +36,21 @@ package struct ReadMark: Hashable, Sendable {
                 mark = ReadMark(Epoch(epoch), Position(position))
             default: continue
             }
-            marks[String(decoding: pair[..<equals], as: UTF8.self)] = mark
+            marks[source] = mark
         }
         return marks
+    }
+
+    /// The names and values of `name=value …`; what is none is passed over.
+    static func pairs(of text: String) -> [(name: String, value: Substring.UTF8View)] {
+        text.utf8.split(separator: UInt8(ascii: " ")).compactMap { pair in
+            pair.lastIndex(of: UInt8(ascii: "=")).map { equals in
+                (
+                    String(decoding: pair[..<equals], as: UTF8.self),
+                    pair[pair.index(after: equals)...]
+                )
+            }
+        }
     }
 }
 

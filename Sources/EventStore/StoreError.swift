@@ -21,9 +21,9 @@ public enum StoreError: Error, CustomStringConvertible {
     /// The log stopped writing until an operator opens a new epoch.
     case halted(String)
 
-    /// Whether the disk failed in reading, which it may not do again.
+    /// Whether something failed in reading that may not do so again, whatever the file holds.
     package var isFailedRead: Bool {
-        if case .unreadable(let error) = self { error.isInputOutput } else { false }
+        if case .unreadable(let error) = self { error.mayPass } else { false }
     }
 
     public var description: String {

@@ -109,11 +109,8 @@ package struct CheckpointTable {
 
     package static func parse(_ text: String) -> [String: Position] {
         var read: [String: Position] = [:]
-        for pair in text.utf8.split(separator: UInt8(ascii: " ")) {
-            guard let equals = pair.lastIndex(of: UInt8(ascii: "=")),
-                let value = Int64(strictDecimal: pair[pair.index(after: equals)...])
-            else { continue }
-            read[String(decoding: pair[..<equals], as: UTF8.self)] = Position(value)
+        for (source, value) in ReadMark.pairs(of: text) {
+            if let value = Int64(strictDecimal: value) { read[source] = Position(value) }
         }
         return read
     }

@@ -19,8 +19,12 @@ public struct SQLiteError: Error, Hashable, CustomStringConvertible {
     package var isFull: Bool { primaryCode == SQLITE_FULL }
     package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
     package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
-    /// Of the disk: it may not come again.
-    package var isInputOutput: Bool { primaryCode == SQLITE_IOERR }
+    /// Of the disk, memory, descriptors or somebody's lock, and not of what the file holds: it may
+    /// not come again.
+    package var mayPass: Bool {
+        [SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_NOMEM, SQLITE_FULL, SQLITE_PROTOCOL]
+            .contains(primaryCode) || isBusy
+    }
     package var isCorrupt: Bool {
         primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB
     }

@@ -10,17 +10,38 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
     let folder: String
     private let runtime: any Runtime
     private let state = Mutex<(broker: SegmentBroker?, life: Int)>((nil, 0))
+    private let trouble = Monitor<Trouble?>(nil)
+    private let settings: SegmentBroker.Settings
+
+    /// A call on its files that will fail, once.
+    private struct Trouble: Sendable {
+        let call: BrokerDisk.Call
+        let code: Int32
+        /// So many of its kind go well before.
+        var before: Int
+    }
 
     /// Small, so that segments go, and readers must ask the feeds.
-    private static let settings = SegmentBroker.Settings(
-        segmentBytes: 16 * 1024, retainedBytes: 96 * 1024, cachedBytes: 16 * 1024)
+    private static let (segmentBytes, retainedBytes) = (16 * 1024, 96 * 1024)
 
     /// What four streams may hold: what is retained, and the segment that is written.
-    static let mostBytes = 4 * (settings.retainedBytes + 3 * settings.segmentBytes)
+    static let mostBytes = 4 * (retainedBytes + 3 * segmentBytes)
 
     /// - Parameter folder: it need not exist.
     package init(folder: String, runtime: any Runtime) {
         (self.folder, self.runtime) = (folder, runtime)
+        let disk = BrokerDisk(mostWritten: 2048) { [trouble] call in
+            trouble.withLock { trouble in
+                guard trouble?.call == call else { return nil }
+                trouble?.before -= 1
+                guard let due = trouble, due.before < 0 else { return nil }
+                trouble = nil
+                return due.code
+            }
+        }
+        settings = SegmentBroker.Settings(
+            segmentBytes: Self.segmentBytes, retainedBytes: Self.retainedBytes,
+            cachedBytes: 16 * 1024, disk: disk)
     }
 
     /// Nil while it is down.
@@ -33,8 +54,16 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
     package func start() throws {
         guard !isUp else { return }
         let started = try SegmentBroker(
-            folder: folder, settings: Self.settings, runtime: runtime)
+            folder: folder, settings: settings, runtime: runtime)
         state.withLock { $0 = (started, $0.life + 1) }
+    }
+
+    /// Whether another one can work on its files while it is up.
+    var startsTwice: Bool {
+        do throws(BrokerError) {
+            _ = try SegmentBroker(folder: folder, runtime: runtime)
+            return true
+        } catch { return false }
     }
 
     package func crash() { state.withLock { $0.broker = nil } }
@@ -42,13 +71,28 @@ package final class SimulatedBroker: SimulatedProcess, Sendable {
     /// It only answers.
     package func step(_ random: inout SeededRandom) -> Bool { false }
 
+    /// What each stream holds; none while it is down.
+    var holdings: [StreamHoldings] { state.withLock { $0.broker }?.holdings() ?? [] }
+
+    /// A call of that kind fails, after so many that do not, and those after it do not.
+    func fail(_ call: BrokerDisk.Call, with code: Int32, after others: Int) {
+        trouble.withLock { $0 = Trouble(call: call, code: code, before: others) }
+    }
+
+    /// Nothing fails from here on.
+    func mend() { trouble.withLock { $0 = nil } }
+
     /// A stranger publishes to a log's stream what is none of the log's.
-    func disturb(_ stream: String, with bytes: [UInt8]) {
-        guard let broker = running, let last = try? broker.state(of: stream).last else { return }
-        let message = BrokerMessage(
-            subject: stream, id: "stranger-\(last)", headers: Array("NATS/1.0\r\n\r\n".utf8),
-            payload: bytes)
-        _ = try? broker.publish([message], to: stream, expectedLast: last)
+    ///
+    /// - Parameter other: the stream of another log.
+    func disturb(_ log: LogName, and other: LogName, _ random: inout SeededRandom) {
+        let (stream, other) = (
+            Source(log, Publication.facts).stream, Source(other, Publication.facts).stream
+        )
+        guard let broker = running, let state = try? broker.state(of: stream) else { return }
+        let foreign = other == stream ? nil : try? broker.state(of: other).newest
+        let message = Stranger.message(on: log.value, state.newest, foreign: foreign, &random)
+        _ = try? broker.publish([message], to: stream, expectedLast: state.last)
     }
 
     /// Deletes all its files; where it is up it begins anew.

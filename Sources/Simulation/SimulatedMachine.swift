@@ -17,6 +17,8 @@ package final class SimulatedMachine {
         var isDead = false
         var left: Int?
         var failing: Operation?
+        /// So many of that kind go well before.
+        var spared = 0
         var isFull = false
         var onSync: () -> Void = {}
 
@@ -33,8 +35,11 @@ package final class SimulatedMachine {
                 self.left = left - 1
             }
             if operation == failing {
-                failing = nil
-                return SQLITE_IOERR
+                if spared == 0 {
+                    failing = nil
+                    return SQLITE_IOERR
+                }
+                spared -= 1
             }
             if operation == .sync { onSync() }
             return isFull && operation == .write ? SQLITE_FULL : 0
@@ -74,8 +79,11 @@ package final class SimulatedMachine {
 
     /// It is dead after so many more operations that change its disk.
     package func die(after operations: Int) { mind.left = operations }
-    /// The next operation of this kind fails, and those after it do not.
-    package func failNext(_ operation: Operation) { mind.failing = operation }
+    /// The next operation of this kind fails, or one after so many others, and those after it do
+    /// not.
+    package func failNext(_ operation: Operation, after others: Int = 0) {
+        (mind.failing, mind.spared) = (operation, others)
+    }
     /// Whether its disk takes no more.
     package var isFull: Bool {
         get { mind.isFull }

@@ -140,7 +140,9 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
 
     private func refusal(of message: Message) -> ReactionError? {
         guard let defect, defect.concerns(message) else { return nil }
-        guard defect.kind != .doesNotKnow else { return .newer("a newer build knows it") }
+        guard defect.kind != .doesNotKnow else {
+            return ReactionError(reading: UnreadableEvent.unknownSchema(message.type))
+        }
         delayed.insert(message.stream.id)
         // Nothing is written any more; whoever looks next finds it dead.
         if defect.kind == .dies { machine?.isDead = true }
@@ -219,11 +221,15 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
             return !fresh.isEmpty
         case 1:
             guard !calls.isEmpty else { return false }
-            let effect = calls.remove(at: random.below(calls.count))
-            let result = handler.run(effect)
-            _ = process([.effect(effect, result)])
+            let together = (0..<1 + random.below(min(handler.most, calls.count))).map { _ in
+                calls.remove(at: random.below(calls.count))
+            }
+            let results = zip(together, handler.run(together)).map {
+                EngineInput<Core>.effect($0, $1)
+            }
+            _ = process(results)
             // Whoever was called may say it twice.
-            if random.once(in: 20) { _ = process([.effect(effect, result)]) }
+            if random.once(in: 20) { _ = process(results) }
             return true
         case 2, 3: return stepRelay(&random)
         case 4, 5:

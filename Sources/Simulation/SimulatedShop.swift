@@ -169,6 +169,7 @@ package final class SimulatedShop {
     /// Nothing goes wrong from here on; clocks are right.
     package func stopFaults() {
         network.stopFaults()
+        broker.mend()
         for machine in machines { machine.mend() }
         for clock in clocks.values {
             clock.drift(0)

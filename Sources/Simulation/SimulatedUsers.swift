@@ -224,7 +224,7 @@ struct SimulatedUsers {
             "/v1/deliveries/\(order)", "/v1/orders/\(order)/timeline", "/v1/stock/rare",
             "/v1/notifications?order=\(order)", "/v1/reports/revenue?by=day",
             "/v1/reports/orders?by=status",
-            "/v1/events?service=orders", "/readyz", "/v1/orders/none",
+            "/v1/events?service=orders", "/readyz", "/metrics", "/v1/orders/none",
         ]
         let target = targets[random.below(targets.count)]
         send(.get, target, for: .look(target), to: gateway)

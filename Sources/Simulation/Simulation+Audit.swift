@@ -26,6 +26,9 @@ extension Simulation {
                 atPath: (copy as NSString).deletingLastPathComponent,
                 withIntermediateDirectories: true)
             try log.backup(to: copy)
+            guard try records(copy) == records(service.path) else {
+                throw violated("a backup of \(service.name) is not what the log is")
+            }
             try checkRows(of: service.name, in: copy)
             let findings = Audit.findings(in: service.logName, path: copy)
             guard findings.isEmpty else {
@@ -42,6 +45,35 @@ extension Simulation {
             }
             outcome.faults["a bit of an event's row flips", default: 0] += 1
         }
+        for service in shop.services { try checkDamaged(service) }
+    }
+
+    /// With a few bytes of a log's file changed, wherever they are, either an audit complains or
+    /// every event is there as it was; and nobody who opens it dies of it.
+    private func checkDamaged(_ service: any LoggingProcess) throws {
+        guard let log = service.log else { return }
+        let copy = "\(shown)/\(service.name).damaged"
+        try log.backup(to: copy)
+        let (place, bytes) = (random.next(), (0..<16).map { _ in UInt8(random.below(256)) })
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: copy))
+        let offset = place % (try file.seekToEnd())
+        try file.seek(toOffset: offset)
+        try file.write(contentsOf: bytes)
+        try file.close()
+        outcome.faults["bytes of a log's file change", default: 0] += 1
+        _ = FileInspection(path: copy, isInUse: false)
+        let complaints = Audit.findings(in: service.logName, path: copy)
+        guard complaints.isEmpty else { return open(copy, of: service.logName) }
+        guard try records(copy) == records(service.path) else {
+            throw violated("\(service.name): an audit misses what changed at byte \(offset)")
+        }
+        open(copy, of: service.logName)
+    }
+
+    private func open(_ damaged: String, of name: LogName) {
+        // Whether it opens is not asked: what is damaged may never be read.
+        _ = try? EventLog(path: damaged, name: name, at: shop.runtime.now())
+        _ = try? LogReader(path: damaged).queries.log(after: .start, limit: 1000)
     }
 
     /// What the logs say of each other agrees, and the files are whole.

@@ -137,6 +137,9 @@ extension Simulation {
         try checkParked()
         try checkView()
         try checkBounds()
+        try checkCounts()
+        try checkMessages()
+        try checkHashes()
         try checkProofs()
         try checkAudit()
     }

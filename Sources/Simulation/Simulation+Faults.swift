@@ -1,5 +1,6 @@
 import EventSourcing
 import EventStore
+import Glibc
 import Host
 import Messaging
 
@@ -25,7 +26,7 @@ extension Simulation {
     private func happen(to process: any SimulatedProcess, _ chance: inout SeededRandom) throws
         -> (String?, String)
     {
-        switch chance.below(22) {
+        switch chance.below(24) {
         case 0: return kill(process)
         case 1: return outage(of: process, &chance)
         case 2, 3:
@@ -56,15 +57,24 @@ extension Simulation {
         case 14, 15: return failNextCommit(&chance)
         case 16: return try startAgain(&chance)
         case 17: return defect(&chance)
-        case 18: return disturb(&chance)
+        case 18: return try disturb(&chance)
+        case 19, 20: return failBroker(&chance)
         default: return try restore(&chance)
         }
     }
 
-    /// Somebody starts the shop a second time; or, where no lock holds, one of its services.
+    /// Somebody starts the shop a second time, or its broker; or, where no lock holds, one of its
+    /// services.
     private func startAgain(_ chance: inout SeededRandom) throws -> (String?, String) {
         let services = shop.services
         let service = services[chance.below(services.count)]
+        if chance.once(in: 4) {
+            guard shop.broker.isUp else { return (nil, "") }
+            guard !shop.broker.startsTwice else {
+                throw violated("two brokers work on the same files")
+            }
+            return ("a second broker on the files", "the broker is started twice, in vain")
+        }
         guard chance.once(in: 2) else {
             guard service.isUp else { return (nil, "") }
             service.workTwice()
@@ -78,13 +88,28 @@ extension Simulation {
         throw violated("the shop was started twice on one folder")
     }
 
-    private func disturb(_ chance: inout SeededRandom) -> (String?, String) {
+    /// Where strangers come no log is put back, so they come to a part of the shops only.
+    private func disturb(_ chance: inout SeededRandom) throws -> (String?, String) {
+        guard settings.seed.isMultiple(of: 4) else { return try restore(&chance) }
         guard shop.broker.isUp, losses.logs.isEmpty else { return (nil, "") }
         wasDisturbed = true
-        let log = shop.services[chance.below(shop.services.count)].logName
-        let bytes = (0..<chance.below(60)).map { _ in UInt8(chance.below(256)) }
-        shop.broker.disturb(Source(log, Publication.facts).stream, with: bytes)
+        let services = shop.services
+        let log = services[chance.below(services.count)].logName
+        let other = services[chance.below(services.count)].logName
+        shop.broker.disturb(log, and: other, &chance)
         return ("a stranger publishes", "a stranger publishes to the stream of \(log)")
+    }
+
+    private func failBroker(_ chance: inout SeededRandom) -> (String?, String) {
+        let calls = BrokerDisk.Call.allCases
+        let call = calls[chance.below(calls.count)]
+        let codes = [EIO, ENOSPC, EMFILE, EACCES]
+        let others = chance.below(chance.once(in: 2) ? 3 : 40)
+        shop.broker.fail(call, with: codes[chance.below(codes.count)], after: others)
+        return (
+            "a call of the broker fails",
+            "the broker will fail to \(call.rawValue), after \(others) times"
+        )
     }
 
     /// A build that cannot apply some messages runs for a while; the next one can.
@@ -141,6 +166,8 @@ extension Simulation {
         case 4:
             broker.crash()
             try broker.damageFile(&chance)
+            // An operator looks before it starts again.
+            _ = SegmentInspection(folder: broker.folder, isInUse: false)
             return ("a file of the broker is damaged", "the broker dies, and a file is damaged")
         case 0:
             broker.crash()

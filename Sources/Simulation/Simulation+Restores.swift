@@ -42,6 +42,8 @@ protocol LoggingProcess: SimulatedProcess, FailableService {
     var path: String { get }
     /// Nil while it is down.
     var log: EventLog? { get }
+    /// What others read of it.
+    var feed: any Feed { get }
     /// Whether somebody has put another file in its log's place: it is compared with what others
     /// have read before anything is written.
     var isReplaced: Bool { get set }

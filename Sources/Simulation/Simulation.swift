@@ -2,6 +2,7 @@ import Deliveries
 import Domain
 import EventSourcing
 package import EventStore
+import Foundation
 import Host
 import Messaging
 import Orders
@@ -182,7 +183,8 @@ package final class Simulation {
             try process.start()
             note("starts", of: process.name)
         } catch {
-            note("cannot start", of: process.name)
+            let why = "\(error)".replacingOccurrences(of: folder.path, with: "")
+            note("cannot start: \(why)", of: process.name)
             process.crash()
         }
     }

@@ -3,6 +3,7 @@ import EventStore
 import Messaging
 import SQLite
 import Simulation
+import TestKit
 import Testing
 
 /// Which calls are handed out, and when, though the file is seldom asked.

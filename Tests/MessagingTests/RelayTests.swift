@@ -3,6 +3,7 @@ import EventStore
 import Messaging
 import SQLite
 import Simulation
+import TestKit
 import Testing
 
 /// One publisher a log: no hole and no double in its stream, whatever the broker does.

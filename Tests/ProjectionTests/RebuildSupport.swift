@@ -5,6 +5,7 @@ import Glibc
 import Messaging
 import Projections
 import Synchronization
+import TestKit
 
 /// A clock that goes on by a millisecond whenever it is looked at.
 final class TickingRuntime: Runtime {

@@ -24,22 +24,23 @@ struct AcknowledgementFile: Sendable {
     private static let nameAt = 24
 
     private let path: String
+    private let disk: BrokerDisk
     private var file: BrokerFile?
     private var places: [String: Place] = [:]
     private var placeCount = 0
 
-    private init(path: String) { self.path = path }
+    private init(path: String, disk: BrokerDisk) { (self.path, self.disk) = (path, disk) }
 
     /// The file, which need not be there, and the floors it holds. What is damaged is forgotten
     /// with a notice.
     /// - Throws: `unavailable` for another version, or a file that cannot be read for now.
     static func open(
-        _ path: String, notices: inout [String]
+        _ path: String, on disk: BrokerDisk, notices: inout [String]
     ) throws(BrokerError) -> (AcknowledgementFile, floors: [String: UInt64]) {
-        var result = AcknowledgementFile(path: path)
+        var result = AcknowledgementFile(path: path, disk: disk)
         var floors: [String: UInt64] = [:]
         do {
-            let file = try BrokerFile(path, flags: O_RDWR)
+            let file = try disk.open(path, flags: O_RDWR)
             guard try BrokerFileHeader.read(.acknowledgements, from: file) != nil else {
                 notices.append("\(path) has a damaged header; its consumers begin anew")
                 return (result, [:])
@@ -99,7 +100,7 @@ struct AcknowledgementFile: Sendable {
 
     private mutating func opened(at now: Timestamp) throws(FileError) -> BrokerFile {
         if let file { return file }
-        let file = try BrokerFile(path, flags: O_RDWR | O_CREAT | O_TRUNC)
+        let file = try disk.open(path, flags: O_RDWR | O_CREAT | O_TRUNC)
         let header = BrokerFileHeader(kind: .acknowledgements, first: 0, created: now)
         try file.write(header.bytes, at: 0)
         self.file = file

@@ -15,14 +15,17 @@ struct FileError: Error {
 /// is already unlinked.
 final class BrokerFile: Sendable {
     let path: String
+    private let disk: BrokerDisk
     private let descriptor: Int32
 
     /// - Throws: what open(2) refuses.
-    init(_ path: String, flags: Int32) throws(FileError) {
+    init(_ path: String, flags: Int32, on disk: BrokerDisk) throws(FileError) {
         self.path = path
+        self.disk = disk
+        try disk.ask(.open, of: path)
         descriptor = open(path, flags | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw FileError(operation: "cannot open", path: path, code: errno)
+            throw FileError(operation: BrokerDisk.Call.open.failure, path: path, code: errno)
         }
     }
 
@@ -30,7 +33,7 @@ final class BrokerFile: Sendable {
 
     func size() throws(FileError) -> Int {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failed("cannot stat") }
+        guard fstat(descriptor, &status) == 0 else { throw failed(.look) }
         return Int(status.st_size)
     }
 
@@ -38,13 +41,14 @@ final class BrokerFile: Sendable {
     func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
         var done = 0
         while done < bytes.count {
+            try disk.ask(.write, of: path)
             let written = bytes.withUnsafeBytes { buffer in
                 pwrite(
-                    descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done,
-                    off_t(offset + done))
+                    descriptor, buffer.baseAddress?.advanced(by: done),
+                    min(buffer.count - done, disk.mostWritten), off_t(offset + done))
             }
             if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw failed("cannot write to") }
+            guard written > 0 else { throw failed(.write) }
             done += written
         }
     }
@@ -56,6 +60,7 @@ final class BrokerFile: Sendable {
     ) throws(FileError)
         -> [UInt8]
     {
+        try disk.ask(.read, of: path)
         var code: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: kept.count + count) { buffer, filled in
             _ = buffer.initialize(from: kept)
@@ -71,19 +76,20 @@ final class BrokerFile: Sendable {
             }
         }
         guard code == 0 else {
-            throw FileError(operation: "cannot read", path: path, code: code)
+            throw FileError(operation: BrokerDisk.Call.read.failure, path: path, code: code)
         }
         return bytes
     }
 
     func truncate(to size: Int) throws(FileError) {
-        guard ftruncate(descriptor, off_t(size)) == 0 else { throw failed("cannot truncate") }
+        try disk.ask(.truncate, of: path)
+        guard ftruncate(descriptor, off_t(size)) == 0 else { throw failed(.truncate) }
     }
 
     /// Takes the file's exclusive lock; false when another open file has it.
     func lock() throws(FileError) -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-        guard errno == EWOULDBLOCK else { throw failed("cannot lock") }
+        guard errno == EWOULDBLOCK else { throw failed(.lock) }
         return false
     }
 
@@ -91,44 +97,7 @@ final class BrokerFile: Sendable {
     /// holds it as well until it runs its program.
     func unlock() { flock(descriptor, LOCK_UN) }
 
-    private func failed(_ operation: String) -> FileError {
-        FileError(operation: operation, path: path, code: errno)
-    }
-}
-
-/// Folders.
-extension BrokerFile {
-    /// Creates the folder unless it is there; its parent must be.
-    static func createFolder(_ path: String) throws(FileError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw FileError(operation: "cannot create", path: path, code: errno)
-        }
-    }
-
-    /// The names in a folder in order, without those that begin with a dot; empty when there is no
-    /// such folder.
-    static func names(in folder: String) throws(FileError) -> [String] {
-        guard let directory = opendir(folder) else {
-            guard errno == ENOENT else {
-                throw FileError(operation: "cannot list", path: folder, code: errno)
-            }
-            return []
-        }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
-
-    /// Removes a file; one that is not there is removed already.
-    static func remove(_ path: String) throws(FileError) {
-        guard unlink(path) == 0 || errno == ENOENT else {
-            throw FileError(operation: "cannot remove", path: path, code: errno)
-        }
+    private func failed(_ call: BrokerDisk.Call) -> FileError {
+        FileError(operation: call.failure, path: path, code: errno)
     }
 }

@@ -1,6 +1,6 @@
-/// What both built-in brokers check before they touch anything.
-enum BrokerRules {
-    static let maximumStreams = 256
+/// What a broker checks before they touch anything.
+package enum BrokerRules {
+    package static let maximumStreams = 256
     static let maximumConsumers = 256
     /// Bytes of a stream's or consumer's name, and of a message's id.
     static let maximumName = 128
@@ -26,10 +26,10 @@ enum BrokerRules {
     }
 
     /// - Throws: `tooLarge` for a long name, `unavailable` for one that could not be a file's.
-    static func check(stream: String) throws(BrokerError) { try check(stream, "stream") }
+    package static func check(stream: String) throws(BrokerError) { try check(stream, "stream") }
 
     /// - Throws: as `check(stream:)`, for either name, and `tooLarge` for a long filter.
-    static func check(_ subscription: Subscription) throws(BrokerError) {
+    package static func check(_ subscription: Subscription) throws(BrokerError) {
         try check(subscription.stream, "stream")
         try check(subscription.consumer, "consumer")
         try limit(
@@ -37,7 +37,7 @@ enum BrokerRules {
     }
 
     /// - Throws: `tooLarge` naming the first message that is over a limit.
-    static func check(_ messages: [BrokerMessage]) throws(BrokerError) {
+    package static func check(_ messages: [BrokerMessage]) throws(BrokerError) {
         for message in messages {
             try limit(
                 message.subject.utf8.count, BrokerLimits.maximumSubject, "a subject", "bytes")
@@ -52,7 +52,7 @@ enum BrokerRules {
     }
 
     /// - Throws: `unavailable` when a stream that has `count` consumers takes no more.
-    static func admit(_ subscription: Subscription, to count: Int) throws(BrokerError) {
+    package static func admit(_ subscription: Subscription, to count: Int) throws(BrokerError) {
         guard count < maximumConsumers else {
             throw .unavailable(
                 "stream \(subscription.stream) has \(maximumConsumers) consumers, the most it takes"

@@ -1,13 +1,12 @@
-import EventSourcing
+package import EventSourcing
 
-/// One consumer's place in its stream: a state machine without I/O, which both built-in brokers
-/// drive.
+/// One consumer's place in its stream: a state machine without I/O, which brokers drive.
 ///
 /// Sequences below `next` that the consumer wanted and has not acknowledged are in its hands. A
 /// rewind sets `next` back; the attempts of what is to come again are kept.
-struct ConsumerCursor: Sendable {
+package struct ConsumerCursor: Sendable {
     /// What the consumer may be given now.
-    enum Turn: Hashable {
+    package enum Turn: Hashable {
         /// Messages from `from` on, at most `room` of them.
         case ready(from: UInt64, room: Int)
         /// Nothing until the stream or the consumer changes, or this time has passed.
@@ -33,7 +32,7 @@ struct ConsumerCursor: Sendable {
     private var handed: [Handed] = []
     private var pause: Pause?
 
-    init(floor: UInt64 = 0) {
+    package init(floor: UInt64 = 0) {
         self.floor = floor
         next = floor + 1
     }
@@ -44,7 +43,7 @@ struct ConsumerCursor: Sendable {
     private var isFull: Bool { inHand >= BrokerLimits.maximumUnacknowledged }
 
     /// What is to be done at `now` with a stream that keeps `first` through `last`.
-    mutating func turn(at now: Timestamp, first: UInt64, last: UInt64) -> Turn {
+    package mutating func turn(at now: Timestamp, first: UInt64, last: UInt64) -> Turn {
         rewindOverdue(at: now)
         if next < first {
             let gone = place(of: next)..<place(of: first)
@@ -85,7 +84,7 @@ struct ConsumerCursor: Sendable {
 
     /// Takes an acknowledgement unless it changes nothing; true when somebody may wait for the room
     /// it made.
-    mutating func acknowledge(through sequence: UInt64, last: UInt64) -> Bool {
+    package mutating func acknowledge(through sequence: UInt64, last: UInt64) -> Bool {
         guard accepts(acknowledgement: sequence, last: last) else { return false }
         let wasFull = isFull
         floor = sequence
@@ -99,7 +98,7 @@ struct ConsumerCursor: Sendable {
 
     /// Rewinds to the first message in hand at or after `sequence`; without one nothing happens. A
     /// delay is a day at most.
-    mutating func reject(from sequence: UInt64, delay: Duration, at now: Timestamp) {
+    package mutating func reject(from sequence: UInt64, delay: Duration, at now: Timestamp) {
         let place = place(of: sequence)
         guard place < inHand else { return }
         next = handed[place].sequence
@@ -148,7 +147,7 @@ struct ConsumerCursor: Sendable {
 extension ConsumerCursor {
     /// Hands out from memory, from `sequence` on, what the subscription wants: at most `room`
     /// messages and about 4 MiB.
-    mutating func take(
+    package mutating func take(
         from sequence: UInt64, room: Int, of window: MessageWindow, for subscription: Subscription,
         at now: Timestamp
     ) -> [Delivered] {

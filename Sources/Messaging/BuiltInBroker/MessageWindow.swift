@@ -1,5 +1,5 @@
 /// The newest messages of a stream in memory, with consecutive sequences.
-struct MessageWindow: Sendable {
+package struct MessageWindow: Sendable {
     /// Bytes that a message costs beside its content, roughly: four headers of arrays and strings,
     /// and its place here.
     private static func overhead(_ message: BrokerMessage) -> Int {
@@ -7,30 +7,30 @@ struct MessageWindow: Sendable {
     }
 
     /// The oldest sequence held; `last + 1` when the window is empty.
-    private(set) var first: UInt64
+    package private(set) var first: UInt64
     /// Content and overhead of what is held, in bytes.
     private(set) var bytes = 0
     private var storage: [BrokerMessage?] = []
     private var head = 0
 
     /// An empty window that goes on from `first`, which is at least 1.
-    init(first: UInt64 = 1) { self.first = max(first, 1) }
+    package init(first: UInt64 = 1) { self.first = max(first, 1) }
 
-    var count: Int { storage.count - head }
-    var last: UInt64 { first + UInt64(count) - 1 }
-    var newest: BrokerMessage? { self[last] }
+    package var count: Int { storage.count - head }
+    package var last: UInt64 { first + UInt64(count) - 1 }
+    package var newest: BrokerMessage? { self[last] }
 
     subscript(sequence: UInt64) -> BrokerMessage? {
         guard sequence >= first, sequence <= last else { return nil }
         return storage[head + Int(sequence - first)]
     }
 
-    mutating func append(_ message: BrokerMessage) {
+    package mutating func append(_ message: BrokerMessage) {
         storage.append(message)
         bytes += message.size + Self.overhead(message)
     }
 
-    mutating func dropOldest() {
+    package mutating func dropOldest() {
         guard count > 0 else { return }
         bytes -= storage[head].map { $0.size + Self.overhead($0) } ?? 0
         storage[head] = nil

@@ -58,6 +58,7 @@ struct SegmentRead: Sendable {
     /// The first sequence wanted, and the last one that the segment must hold.
     let from: UInt64
     let last: UInt64
+    let disk: BrokerDisk
 
     /// Reads up to `limit` messages that the subscription wants; checks the whole segment when it
     /// is read for the first time.
@@ -65,7 +66,7 @@ struct SegmentRead: Sendable {
     ///   `damaged`.
     func run(_ subscription: Subscription, limit: Int) throws(FileError) -> Outcome {
         do {
-            let file = try BrokerFile(segment.path, flags: SegmentLog.readOnly)
+            let file = try disk.open(segment.path, flags: SegmentLog.readOnly)
             var index = segment.index
             if index == nil { index = try build(from: file) }
             guard let index else {

@@ -21,15 +21,18 @@ package final class SegmentBroker: Broker {
         package let retainedAge: Duration?
         /// Of the newest messages, in memory; one message at least is kept.
         package let cachedBytes: Int
+        let disk: BrokerDisk
 
         package init(
             segmentBytes: Int = 16 * 1024 * 1024, retainedBytes: Int = 256 * 1024 * 1024,
-            retainedAge: Duration? = nil, cachedBytes: Int = 16 * 1024 * 1024
+            retainedAge: Duration? = nil, cachedBytes: Int = 16 * 1024 * 1024,
+            disk: BrokerDisk = .real
         ) {
             self.segmentBytes = min(max(segmentBytes, 1024), 1024 * 1024 * 1024)
             self.retainedBytes = max(retainedBytes, 0)
             self.retainedAge = retainedAge
             self.cachedBytes = max(cachedBytes, 0)
+            self.disk = disk
         }
     }
 
@@ -57,13 +60,13 @@ package final class SegmentBroker: Broker {
         self.notices = notices
         var found: [String: SegmentStream] = [:]
         do {
-            try BrokerFile.createFolder(folder)
-            lockFile = try BrokerFile("\(folder)/.lock", flags: O_RDWR | O_CREAT)
+            try settings.disk.createFolder(folder)
+            lockFile = try settings.disk.open("\(folder)/.lock", flags: O_RDWR | O_CREAT)
             guard try lockFile.lock() else {
                 throw BrokerError.unavailable(
                     "another broker has \(folder) open; stop it or use another folder")
             }
-            let names = try BrokerFile.names(in: folder).filter(BrokerRules.isName)
+            let names = try settings.disk.names(in: folder).filter(BrokerRules.isName)
             guard names.count <= BrokerRules.maximumStreams else {
                 throw BrokerError.unavailable(
                     "\(folder) has \(names.count) streams; "

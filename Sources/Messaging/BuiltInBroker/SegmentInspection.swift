@@ -15,8 +15,8 @@ package struct SegmentInspection: Sendable {
     ///   as far as it had come.
     package init(folder: String, isInUse: Bool) {
         do {
-            for stream in try BrokerFile.names(in: folder).filter(BrokerRules.isName) {
-                let names = try BrokerFile.names(in: "\(folder)/\(stream)")
+            for stream in try BrokerDisk.real.names(in: folder).filter(BrokerRules.isName) {
+                let names = try BrokerDisk.real.names(in: "\(folder)/\(stream)")
                 let segments = names.filter { SegmentLog.sequence(ofName: $0) != nil }
                 for name in segments {
                     try inspect(
@@ -29,7 +29,7 @@ package struct SegmentInspection: Sendable {
 
     private mutating func inspect(_ path: String, first: UInt64?, isGrowing: Bool) throws {
         do {
-            let file = try BrokerFile(path, flags: O_RDONLY)
+            let file = try BrokerDisk.real.open(path, flags: O_RDONLY)
             let size = try file.size()
             segments += 1
             bytes += Int64(size)

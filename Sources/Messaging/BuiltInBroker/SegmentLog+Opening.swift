@@ -14,7 +14,7 @@ extension SegmentLog {
     ) throws(BrokerError) -> SegmentLog {
         var log = SegmentLog(folder: folder, settings: settings)
         do {
-            for name in try BrokerFile.names(in: folder) {
+            for name in try settings.disk.names(in: folder) {
                 guard let first = sequence(ofName: name) else { continue }
                 try log.find(first, path: "\(folder)/\(name)")
             }
@@ -59,7 +59,7 @@ extension SegmentLog {
     }
 
     private mutating func find(_ first: UInt64, path: String) throws {
-        let file = try BrokerFile(path, flags: O_RDONLY)
+        let file = try settings.disk.open(path, flags: O_RDONLY)
         let header = try BrokerFileHeader.read(.segment, from: file)
         let created = header?.first == first ? header?.created : nil
         if created == nil { notices.append("\(path) has a damaged header") }
@@ -74,11 +74,11 @@ extension SegmentLog {
     /// Finds the newest segment with a good record; newer ones without any are removed.
     private mutating func openNewest() throws {
         while var newest = segments.popLast() {
-            let file = try BrokerFile(newest.path, flags: O_RDWR)
+            let file = try settings.disk.open(newest.path, flags: O_RDWR)
             let (index, end, sequence) = try Self.check(newest, file)
             guard sequence > newest.first else {
                 notices.append("\(newest.path) holds no good record and is removed")
-                try BrokerFile.remove(newest.path)
+                try settings.disk.remove(newest.path)
                 continue
             }
             let size = try file.size()

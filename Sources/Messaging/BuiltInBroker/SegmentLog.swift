@@ -86,11 +86,11 @@ struct SegmentLog: Sendable {
     }
 
     private func roll(at now: Timestamp) throws(FileError) -> (BrokerFile, Segment) {
-        if segments.isEmpty { try BrokerFile.createFolder(folder) }
+        if segments.isEmpty { try settings.disk.createFolder(folder) }
         let segment = Segment(
             path: Self.path(of: last + 1, in: folder), first: last + 1, created: now, size: 0,
             index: SparseIndex())
-        return (try BrokerFile(segment.path, flags: O_RDWR | O_CREAT | O_TRUNC), segment)
+        return (try settings.disk.open(segment.path, flags: O_RDWR | O_CREAT | O_TRUNC), segment)
     }
 
     private func header(of segment: Segment) -> BrokerFileHeader {
@@ -100,7 +100,11 @@ struct SegmentLog: Sendable {
     /// Takes back a write that failed in the middle.
     private mutating func undo(_ target: BrokerFile, to size: Int, isNew: Bool) {
         do {
-            if isNew { try BrokerFile.remove(target.path) } else { try target.truncate(to: size) }
+            if isNew {
+                try settings.disk.remove(target.path)
+            } else {
+                try target.truncate(to: size)
+            }
         } catch {
             // Never write over a tail that may look like records.
             mustRoll = true
@@ -122,7 +126,7 @@ struct SegmentLog: Sendable {
 
     private mutating func dropOldest() {
         let segment = segments.removeFirst()
-        do { try BrokerFile.remove(segment.path) } catch {
+        do { try settings.disk.remove(segment.path) } catch {
             notices.append("\(error.unavailable)")
         }
         first = max(first, segments.first?.first ?? window.first)
@@ -145,7 +149,8 @@ struct SegmentLog: Sendable {
     func read(from sequence: UInt64) -> SegmentRead? {
         guard let at = segments.lastIndex(where: { $0.first <= sequence }) else { return nil }
         let end = at + 1 < segments.count ? segments[at + 1].first - 1 : last
-        return SegmentRead(segment: segments[at], from: sequence, last: end)
+        return SegmentRead(
+            segment: segments[at], from: sequence, last: end, disk: settings.disk)
     }
 
     /// Keeps an index that a read has built.

@@ -27,7 +27,7 @@ final class SegmentStream: Sendable {
     ) throws(BrokerError) {
         var log = try SegmentLog.open(folder, settings: settings, at: runtime.now())
         var (acknowledgements, floors) = try AcknowledgementFile.open(
-            "\(folder)/consumers", notices: &log.notices)
+            "\(folder)/consumers", on: settings.disk, notices: &log.notices)
         for (consumer, floor) in floors where floor > log.last {
             // The tail it acknowledged is lost; other messages may take those sequences.
             floors[consumer] = log.last

@@ -14,7 +14,7 @@ extension Doctor {
         let isThere = FileManager.default.fileExists(atPath: path)
         let inspection = isThere ? FileInspection(path: path, isInUse: isInUse) : nil
         if inspection?.isEmpty ?? true,
-            case .gone(let why) = witnesses.verdict(on: LogName(service), nil)
+            case .gone(let why)? = try? witnesses.verdict(on: LogName(service), nil)
         {
             return note(
                 "\(service) log", .problem, "\(path) is missing or empty, and \(why)",
@@ -48,7 +48,7 @@ extension Doctor {
     /// Whether others have read what the log does not hold.
     private mutating func noteLoss(_ path: String, _ log: LogName) {
         guard let reader = try? LogReader(path: path, isInUse: isInUse),
-            case .behind(let why) = witnesses.verdict(on: log, reader.queries)
+            case .behind(let why)? = try? witnesses.verdict(on: log, reader.queries)
         else { return }
         note(
             "\(log) events", .problem,

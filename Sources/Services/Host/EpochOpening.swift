@@ -28,7 +28,10 @@ package enum EpochOpening {
     package static func open(_ log: LogName, data: String, why: String, at now: Timestamp) throws
         -> Epoch
     {
-        let read = Witnesses(data: data, isInUse: true).newestEpoch(of: log)
+        let witnesses = Witnesses(data: data, isInUse: true)
+        // The number that it is not told of may be the one that it takes.
+        if let failure = witnesses.failure { throw failure }
+        let read = witnesses.newestEpoch(of: log)
         // A broker that cannot be opened knows nothing; the next start says what is wrong with it.
         let broker = try? SegmentBroker(folder: "\(data)/broker", runtime: SystemRuntime())
         let published = try broker.flatMap { try Handshake.published(log, at: $0)?.epoch }

@@ -32,7 +32,8 @@ package enum Handshake {
 
     /// Nil where there is no log to be read.
     ///
-    /// - Throws: where the disk fails: what was not compared may be behind, and open all the same.
+    /// - Throws: where it cannot be read for now: what was not compared may be behind, and open all
+    ///   the same.
     private static func look(_ path: String) throws(StoreError) -> LogQueries? {
         do throws(StoreError) {
             return try LogReader(path: path).queries
@@ -46,14 +47,15 @@ package enum Handshake {
     ///
     /// - Parameter logs: those that are compared; all where none are named.
     /// - Returns: the newest recorded time of these logs.
-    /// - Throws: where a log is gone that others have read, the broker cannot be asked, the disk
-    ///   fails, or a halted log cannot be marked.
+    /// - Throws: where a log is gone that others have read, the broker cannot be asked, a log or a
+    ///   reader's file cannot be read for now, or a halted log cannot be marked.
     @discardableResult
     package static func check(
         _ logs: [LogName]? = nil, data: String, broker: any Broker, at now: Timestamp,
         notice: (String) -> Void
     ) throws -> Timestamp {
         let witnesses = Witnesses(data: data, isInUse: true)
+        if let failure = witnesses.failure { throw failure }
         var newest = Timestamp.epoch
         for log in logs ?? Wiring.logs {
             let path = DataFolder.log(log.value, in: data)
@@ -64,7 +66,7 @@ package enum Handshake {
             if isThere, queries == nil, !FileInspection(path: path, isInUse: true).isEmpty {
                 continue
             }
-            switch witnesses.verdict(on: log, queries, published: published) {
+            switch try witnesses.verdict(on: log, queries, published: published) {
             case .good: break
             case .gone(let why): throw Failure.gone(path: path, why: why)
             case .behind(let why):

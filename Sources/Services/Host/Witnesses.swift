@@ -18,21 +18,28 @@ struct Witnesses {
     }
 
     private var checkpoints: [[String: Checkpoint]] = []
+    /// Why one of them could not be heard, which another time may be.
+    private(set) var failure: StoreError?
 
     /// Knows of nothing.
     init() {}
 
     /// Reads them now; what is compared with them later may have grown.
     ///
-    /// A file that cannot be read is no witness; whoever opens it says what is wrong with it.
+    /// A damaged file is no witness; whoever opens it says what is wrong with it. One that could
+    /// not be read for now is a `failure`.
     ///
     /// - Parameter isInUse: whether somebody may be writing the files.
     init(data: String, isInUse: Bool) {
         let readers =
             Wiring.logs.map { DataFolder.log($0.value, in: data) }
             + [DataFolder.readStore(in: data)]
-        checkpoints = readers.filter(FileManager.default.fileExists).compactMap {
-            try? CheckpointTable.look(path: $0, isInUse: isInUse)
+        for path in readers where FileManager.default.fileExists(atPath: path) {
+            do throws(StoreError) {
+                checkpoints.append(try CheckpointTable.look(path: path, isInUse: isInUse))
+            } catch {
+                if error.isFailedRead { failure = failure ?? error }
+            }
         }
     }
 
@@ -46,7 +53,10 @@ struct Witnesses {
     /// - Parameters:
     ///   - queries: of the log; nil where there is none.
     ///   - published: what the broker says was published, where it was asked.
-    func verdict(on log: LogName, _ queries: LogQueries?, published: Checkpoint? = nil) -> Verdict {
+    /// - Throws: where the log could not be read for now.
+    func verdict(on log: LogName, _ queries: LogQueries?, published: Checkpoint? = nil)
+        throws(StoreError) -> Verdict
+    {
         let known =
             checkpoints.flatMap { table in
                 table.filter { $0.key.hasPrefix("\(log)/") }.map(\.value)
@@ -56,10 +66,12 @@ struct Witnesses {
             return furthest > .start ? .gone("others have read it up to \(furthest)") : .good
         }
         for checkpoint in known {
-            guard let verdict = try? LogFeed.compare(checkpoint, with: queries),
-                case .refused(let why) = verdict
-            else { continue }
-            return .behind(why)
+            do throws(StoreError) {
+                let verdict = try LogFeed.compare(checkpoint, with: queries)
+                if case .refused(let why) = verdict { return .behind(why) }
+            } catch {
+                if error.isFailedRead { throw error }
+            }
         }
         return .good
     }

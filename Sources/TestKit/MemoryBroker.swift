@@ -1,7 +1,7 @@
 package import EventSourcing
+package import Messaging
 
-/// The built-in broker without files: the same semantics, nothing survives. For simulations and
-/// tests.
+/// The built-in broker without files: the same semantics, nothing survives. For tests.
 ///
 /// At most 256 streams, 256 consumers on each, and `retainedMessages` messages in each stream.
 package final class MemoryBroker: Broker {
