@@ -99,6 +99,9 @@ package final class SimulatedShop {
         if let mistake { plant(mistake) }
     }
 
+    /// A run may end in the middle: no file is open any more when its disk goes.
+    deinit { for process in processes { process.crash() } }
+
     private static func gateway(
         readStore: ReadStore, _ freshness: Freshness, _ orders: CommandLink<OrdersCore>,
         _ deliveries: CommandLink<DeliveriesCore>, feeds: [LogName: any Feed],
