@@ -84,9 +84,9 @@ package struct Courier {
     package mutating func didOffer<Answer>(_ output: EngineOutput<Answer>) {
         switch output {
         case .taken, .done: applied = fetched.last?.sequence
-        case .gap: hasGap = true
-        // The rest of the old epoch may be missing as well: only the feed tells where it ends.
-        case .foreign:
+        // The rest of an old epoch may be missing: only the feed tells where it ends. And what lies
+        // behind a gap may be of a part that a new epoch has orphaned, which no feed fills.
+        case .gap, .foreign:
             hasChecked = false
             hasGap = true
         case .stopped(let why): standstill = why

@@ -55,9 +55,11 @@ package final class SimulatedGateway: SimulatedProcess {
     }
 
     private func end() {
+        shared.withLock { $0.life += 1 }
+        // Whoever waits for rows holds the gateway that holds him.
+        freshness?.expire(at: Timestamp(microseconds: .max))
         // Whatever still answers is dropped once the life is over, and outside of the lock.
         let dropped = shared.withLock { shared in
-            shared.life += 1
             defer { shared.aside = [] }
             return shared.aside
         }
