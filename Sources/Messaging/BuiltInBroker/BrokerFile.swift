@@ -32,6 +32,7 @@ final class BrokerFile: Sendable {
     deinit { _ = close(descriptor) }
 
     func size() throws(FileError) -> Int {
+        try disk.ask(.look, of: path)
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw failed(.look) }
         return Int(status.st_size)
@@ -88,6 +89,7 @@ final class BrokerFile: Sendable {
 
     /// Takes the file's exclusive lock; false when another open file has it.
     func lock() throws(FileError) -> Bool {
+        try disk.ask(.lock, of: path)
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
         guard errno == EWOULDBLOCK else { throw failed(.lock) }
         return false

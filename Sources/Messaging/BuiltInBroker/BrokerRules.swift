@@ -1,4 +1,4 @@
-/// What a broker checks before they touch anything.
+/// What a broker checks before it touches anything.
 package enum BrokerRules {
     package static let maximumStreams = 256
     static let maximumConsumers = 256
