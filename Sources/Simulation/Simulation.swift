@@ -149,7 +149,10 @@ package final class Simulation {
         try attendToHalted(isAwake: false)
         attendToParked(isAwake: false)
         hear()
-        if outcome.steps.isMultiple(of: 97) { keepTrees() }
+        if outcome.steps.isMultiple(of: 97) {
+            keepTrees()
+            try checkWaiting()
+        }
         try checkAlong()
     }
 

@@ -59,6 +59,11 @@ package struct Doctor: Sendable {
             checkLock()
             checkSpace()
             witnesses = Witnesses(data: settings.data, isInUse: process != nil)
+            if let failure = witnesses.failure {
+                note(
+                    "readers", .warning, "what they have of the logs is not known: \(failure)",
+                    "see who may read the file, and look again")
+            }
             for service in EventListing.services { checkLog(service) }
             checkReadStore()
             checkCursorKey()
