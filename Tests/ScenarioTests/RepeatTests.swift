@@ -84,10 +84,13 @@ import Testing
         let shop = try RunningShop.fresh()
         let order = try shop.ended(OrderBody(more: OrderBody.contact))
         let path = "/v1/orders/\(order["id"])"
-        // Mails change the order last.
-        let settled = try eventually("all mails are sent") {
+        // The order shows what four services say, and each of them may be read last.
+        let settled = try eventually("all services have been heard to the end") {
+            let payment = try shop.get("/v1/payments/\(order["id"])")
+            let delivery = try shop.get("/v1/deliveries/\(order["id"])")
             let answer = try shop.get(path)
-            return answer.json["mailsSent"]?.integer == 4 ? answer : nil
+            return payment["status"] == "captured" && delivery["status"] == "delivered"
+                && answer.json["mailsSent"]?.integer == 4 ? answer : nil
         }
         let tag = settled.headers["ETag"] ?? ""
         #expect(tag.hasPrefix("\""))
