@@ -46,13 +46,16 @@ let package = Package(
         target("Import", uses: ["EventSourcing", "Domain"]),
         target("SQLite", uses: ["CSQLite", "CWriteAhead"]),
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
-        target("Messaging", uses: ["EventStore", "EventSourcing", "CPlatform"]),
+        target(
+            "Messaging", uses: ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net"]),
         target(
             "Projections",
             uses: [
                 "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
             ]),
-        target("HTTP", uses: ["CPlatform"]),
+        target("Net", uses: ["CPlatform"]),
+        target("HTTP", uses: ["Net", "CPlatform"]),
+        target("NATS", uses: ["Net", "CPlatform", "EventSourcing"]),
         service("Orders"),
         service("Payments"),
         service("Deliveries"),
@@ -65,6 +68,7 @@ let package = Package(
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
+                "NATS",
             ]),
         .executableTarget(
             name: "shopctl",
@@ -85,7 +89,7 @@ let package = Package(
             "FuzzChecks", path: "Fuzz/Checks",
             uses: [
                 "HTTP", "Messaging", "Projections", "Import", "Domain", "EventStore",
-                "EventSourcing",
+                "EventSourcing", "NATS", "Net",
             ]),
         tests("FuzzTests", uses: ["FuzzChecks"]),
         tests("EventSourcingTests", uses: ["EventSourcing"]),

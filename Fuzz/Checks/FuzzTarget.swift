@@ -11,6 +11,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case csv
     case event
     case proof
+    case nats
 
     /// - Throws: `Broken` where a promise does not hold for these bytes; a trap breaks one as well.
     package func check(_ bytes: [UInt8]) throws(Broken) {
@@ -24,6 +25,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .csv: try CSVCheck.run(bytes)
         case .event: try EventCheck.run(bytes)
         case .proof: try ProofCheck.run(bytes)
+        case .nats: try NATSCheck.run(bytes)
         }
     }
 }

@@ -185,7 +185,7 @@ final class Notices: Sendable {
 }
 
 /// A clock that stands still.
-private final class StillRuntime: Runtime {
+final class StillRuntime: Runtime {
     func now() -> Timestamp { Timestamp(microseconds: 1_700_000_000_000_000) }
     func random() -> UInt64 { 1 }
 }

@@ -12,7 +12,7 @@ struct SegmentModel {
     private(set) var end = 0
 
     private static let headerSize = 32
-    private static let recordHead = 24
+    private static let recordHead = 32
     private static let largestRecord = recordHead + 255 + 255 + 16 * 1024 + 1024 * 1024
 
     /// - Parameter first: the sequence that the file's name says.
@@ -20,7 +20,7 @@ struct SegmentModel {
         guard bytes.count >= Self.headerSize, bytes.starts(with: "KASSASEG".utf8),
             Self.number(bytes, 28, 4) == UInt64(Self.checksum(bytes[..<28]))
         else { return }
-        guard Self.number(bytes, 8, 4) == 1 else {
+        guard Self.number(bytes, 8, 4) == 2 else {
             isOfAnotherVersion = true
             return
         }
@@ -39,7 +39,7 @@ struct SegmentModel {
                 == UInt64(Self.checksum(bytes[(end + 4)..<(end + size)])),
             Self.number(bytes, end + 8, 8) == sequence
         else { return nil }
-        let counts = [(16, 2), (18, 2), (20, 4)].map {
+        let counts = [(24, 2), (26, 2), (28, 4)].map {
             Int(Self.number(bytes, end + $0.0, $0.1))
         }
         var at = end + Self.recordHead
@@ -77,7 +77,7 @@ enum SegmentMaker {
     /// How many choices of the input are looked at; each record takes one at least.
     private static let mostRecords = 24
 
-    static func header(_ first: UInt64, version: UInt32 = 1, kind: String = "KASSASEG") -> [UInt8] {
+    static func header(_ first: UInt64, version: UInt32 = 2, kind: String = "KASSASEG") -> [UInt8] {
         var bytes = Array(kind.utf8) + little(version) + little(first)
         bytes += little(1_700_000_000_000_000 as Int64)
         return bytes + little(SegmentModel.checksum(bytes[...]))
@@ -91,7 +91,7 @@ enum SegmentMaker {
             let choices = input.byte()
             let body = input.take(input.small() * (choices & 64 == 64 ? 16 : 1))
             if choices & 1 == 1 { sequence = input.number(8) }
-            var record = little(sequence)
+            var record = little(sequence) + little(Int64(bitPattern: sequence &* 0x9E37_79B9))
             let count = UInt16(body.count)
             record += little(choices & 2 == 2 ? UInt16(input.number(2)) : min(count, 2))
             record += little(choices & 4 == 4 ? UInt16(input.number(2)) : min(count, 4) / 2)

@@ -1,3 +1,5 @@
+import Net
+
 /// Watches the requests of one route; both methods are called on the request's way and must be
 /// cheap.
 package protocol RequestObserver: Sendable {

@@ -36,7 +36,7 @@ package final class MemoryBroker: Broker {
             }
             return try Self.change(stream, in: &streams) { (stream) throws(BrokerError) in
                 for message in messages {
-                    stream.window.append(message)
+                    stream.window.append(message, at: runtime.now())
                     if stream.window.count > retainedMessages { stream.window.dropOldest() }
                 }
                 return stream.window.last

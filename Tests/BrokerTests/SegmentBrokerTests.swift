@@ -43,11 +43,12 @@ import Testing
         }
         #expect(folder.names() == ["00000000000000000001.segment"])
         let file = try bytes(folder.segments()[0])
-        #expect(Array(file[..<12]) == Array("KASSASEG".utf8) + [1, 0, 0, 0])
+        #expect(Array(file[..<12]) == Array("KASSASEG".utf8) + [2, 0, 0, 0])
         #expect(Array(file[12..<20]) == [1, 0, 0, 0, 0, 0, 0, 0])
         #expect(Array(file[28..<32]) == checksum(file[..<28]))
         let record =
-            [22, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0] + Array("abc".utf8)
+            [30, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0] + Array(file[20..<28])
+            + [1, 0, 2, 0, 1, 0, 0, 0] + Array("abc".utf8)
             + [7, 8, 9]
         #expect(Array(file[36...]) == record)
         #expect(Array(file[32..<36]) == checksum(record[...]))
@@ -58,11 +59,11 @@ import Testing
         do { _ = try folder.open().publish(messages(1...3), to: "orders", expectedLast: 0) }
         let path = try #require(folder.segments().first)
         var file = try bytes(path)
-        file[8] = 2
+        file[8] = 3
         file.replaceSubrange(28..<32, with: checksum(file[..<28]))
         try write(file, path)
         let error = #expect(throws: BrokerError.self) { _ = try folder.open() }
-        #expect(error?.description.contains("has format version 2, this program reads 1") == true)
+        #expect(error?.description.contains("has format version 3, this program reads 2") == true)
         #expect(try bytes(path) == file)
     }
 

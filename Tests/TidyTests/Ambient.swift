@@ -5,7 +5,7 @@ enum Ambient {
         "Sources/Services/Host/SystemRuntime.swift":
             "is production's Runtime: the system's clock and randomness, passed in from here",
         "Sources/Services/Host/Bench/": "measures: the clock is what it is about",
-        "Sources/HTTP/Net/Moment.swift": "is the reactor's monotonic clock, for timeouts alone",
+        "Sources/Net/Moment.swift": "is the reactor's monotonic clock, for timeouts alone",
         "Sources/HTTP/Server/HTTPDate.swift": "writes the Date header, which nothing is decided by",
         "Sources/Messaging/Running/Monitor.swift": "waits: bounded by the clock that nobody sets",
         "Sources/TestKit/BrokerConformance+Delivering.swift":

@@ -14,15 +14,17 @@ enum Layout {
             "Import": ["EventSourcing", "Domain"],
             "SQLite": ["CSQLite", "CWriteAhead"],
             "EventStore": ["SQLite", "EventSourcing", "CPlatform"],
-            "Messaging": ["EventStore", "EventSourcing", "CPlatform"],
+            "Messaging": ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net"],
             "Projections": [
                 "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
             ],
-            "HTTP": ["CPlatform"],
+            "Net": ["CPlatform"],
+            "HTTP": ["Net", "CPlatform"],
+            "NATS": ["Net", "CPlatform", "EventSourcing"],
             "Gateway": ["Domain", "Projections", "Messaging", "HTTP", "EventSourcing"],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
-                "Projections", "CPlatform",
+                "Projections", "CPlatform", "NATS",
             ]),
             "Simulation": Set(services).union([
                 "Host", "Gateway", "HTTP", "CSimulatedDisk", "CSQLite", "SQLite", "EventStore",

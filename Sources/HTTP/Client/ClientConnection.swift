@@ -1,4 +1,5 @@
 import Glibc
+import Net
 
 /// One connection of the client: blocking calls on a non-blocking socket, each with a deadline.
 final class ClientConnection: Sendable {

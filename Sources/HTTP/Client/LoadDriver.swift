@@ -1,4 +1,5 @@
 import CPlatform
+import Net
 
 /// Sends prepared requests on many kept connections from the calling thread, and measures how long
 /// each took to be answered: a load generator that costs little itself.

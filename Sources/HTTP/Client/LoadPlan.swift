@@ -1,4 +1,5 @@
 import Glibc
+import Net
 
 /// When the requests of a load are due. Pure.
 struct LoadPlan {

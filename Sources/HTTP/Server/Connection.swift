@@ -1,3 +1,5 @@
+import Net
+
 /// One client's connection: what is parsed, in flight and waiting to be written.
 ///
 /// Lives on the reactor's thread alone, and knows nothing of handlers or other connections.

@@ -1,4 +1,5 @@
 import Glibc
+import Net
 import Synchronization
 
 /// Why a server did not start.
@@ -87,7 +88,7 @@ package final class HTTPServer: Sendable {
         let signal = mailbox.signal.descriptor.number
         try epoll.add(signal, .readable, token: Reactor.signalToken)
         try epoll.add(listener.number, .readable, token: Reactor.listenerToken)
-        let id = try ReactorThread.start {
+        let id = try NetThread.start("http") {
             Reactor(setup, epoll, listener, mailbox).run()
             finished.raise()
         }

@@ -1,3 +1,4 @@
+import Net
 import Synchronization
 
 /// What other threads, and handlers on its own, say to the reactor.

@@ -1,3 +1,5 @@
+import Net
+
 /// The requests of one connection in flight, answered in the order they came (RFC 9112, 9.3.2).
 struct Pipeline {
     struct Entry {

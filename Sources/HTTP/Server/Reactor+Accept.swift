@@ -1,5 +1,6 @@
 import CPlatform
 import Glibc
+import Net
 
 extension Reactor {
     /// Accepted in one turn, so that a flood of connections does not starve those that are open.

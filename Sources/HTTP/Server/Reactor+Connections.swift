@@ -1,5 +1,6 @@
 import CPlatform
 import Glibc
+import Net
 
 extension Reactor {
     func handle(_ events: Epoll.Interest, _ connection: Connection) {

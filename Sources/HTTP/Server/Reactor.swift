@@ -1,5 +1,6 @@
 import CPlatform
 import Glibc
+import Net
 
 /// The thread that owns the listener and all connections.
 ///

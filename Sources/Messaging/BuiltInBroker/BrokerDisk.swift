@@ -67,6 +67,23 @@ package struct BrokerDisk: Sendable {
         return names.sorted()
     }
 
+    /// Removes a folder with all that is in it and in the folders in it.
+    func removeFolder(_ path: String) throws(FileError) {
+        for name in try names(in: path) {
+            var status = stat()
+            let inner = "\(path)/\(name)"
+            if lstat(inner, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+                try removeFolder(inner)
+            } else {
+                try remove(inner)
+            }
+        }
+        try ask(.remove, of: path)
+        guard rmdir(path) == 0 || errno == ENOENT else {
+            throw FileError(operation: Call.remove.failure, path: path, code: errno)
+        }
+    }
+
     /// Removes a file; one that is not there is removed already.
     func remove(_ path: String) throws(FileError) {
         try ask(.remove, of: path)

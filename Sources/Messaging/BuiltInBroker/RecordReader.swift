@@ -1,7 +1,10 @@
+import EventSourcing
+
 /// Reads a segment's records one after the other, through a buffer of 128 KiB or one record.
 struct RecordReader {
     struct Record {
         let sequence: UInt64
+        let time: Timestamp
         /// Where the record begins in its file.
         let offset: Int
         fileprivate let subject: Range<Int>
@@ -60,17 +63,19 @@ struct RecordReader {
     }
 
     /// The message of the record that was read last.
-    func message(_ record: Record) -> BrokerMessage {
-        BrokerMessage(
+    func message(_ record: Record) -> StoredMessage {
+        let message = BrokerMessage(
             subject: subject(record), id: String(decoding: buffer[record.id], as: UTF8.self),
             headers: Array(buffer[record.headers]), payload: Array(buffer[record.payload]))
+        return StoredMessage(sequence: record.sequence, time: record.time, message: message)
     }
 
     private func parse(_ size: Int) -> Record? {
         guard let sequence = buffer.integer(at: at + 8, as: UInt64.self),
-            let subject = buffer.integer(at: at + 16, as: UInt16.self),
-            let id = buffer.integer(at: at + 18, as: UInt16.self),
-            let headers = buffer.integer(at: at + 20, as: UInt32.self)
+            let time = buffer.integer(at: at + 16, as: Int64.self),
+            let subject = buffer.integer(at: at + 24, as: UInt16.self),
+            let id = buffer.integer(at: at + 26, as: UInt16.self),
+            let headers = buffer.integer(at: at + 28, as: UInt32.self)
         else { return nil }
         let subjectAt = at + SegmentFormat.recordHead
         let idAt = subjectAt + Int(subject)
@@ -78,7 +83,8 @@ struct RecordReader {
         let payloadAt = headersAt + Int(headers)
         guard payloadAt <= at + size else { return nil }
         return Record(
-            sequence: sequence, offset: offset, subject: subjectAt..<idAt, id: idAt..<headersAt,
+            sequence: sequence, time: Timestamp(microseconds: time), offset: offset,
+            subject: subjectAt..<idAt, id: idAt..<headersAt,
             headers: headersAt..<payloadAt, payload: payloadAt..<at + size)
     }
 

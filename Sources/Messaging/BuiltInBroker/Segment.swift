@@ -46,7 +46,7 @@ struct SparseIndex: Sendable {
 struct SegmentRead: Sendable {
     enum Outcome {
         /// What was wanted, how far was looked, and the index where it was not known before.
-        case found([(sequence: UInt64, message: BrokerMessage)], through: UInt64, SparseIndex)
+        case found([StoredMessage], through: UInt64, SparseIndex)
         case damaged(String)
     }
 
@@ -60,11 +60,11 @@ struct SegmentRead: Sendable {
     let last: UInt64
     let disk: BrokerDisk
 
-    /// Reads up to `limit` messages that the subscription wants; checks the whole segment when it
+    /// Reads up to `limit` messages whose subjects are wanted; checks the whole segment when it
     /// is read for the first time.
     /// - Throws: only when no file can be opened or read for now; what the file itself lacks is
     ///   `damaged`.
-    func run(_ subscription: Subscription, limit: Int) throws(FileError) -> Outcome {
+    func run(limit: Int, wants: (String) -> Bool) throws(FileError) -> Outcome {
         do {
             let file = try disk.open(segment.path, flags: SegmentLog.readOnly)
             var index = segment.index
@@ -72,7 +72,7 @@ struct SegmentRead: Sendable {
             guard let index else {
                 return .damaged("its records do not go on to sequence \(last)")
             }
-            return try read(file, index, subscription, limit: limit)
+            return try read(file, index, limit: limit, wants)
         } catch {
             guard SegmentLog.isDamage(error) else { throw error }
             return .damaged(error.unavailable.description)
@@ -90,14 +90,14 @@ struct SegmentRead: Sendable {
     }
 
     private func read(
-        _ file: BrokerFile, _ index: SparseIndex, _ subscription: Subscription, limit: Int
+        _ file: BrokerFile, _ index: SparseIndex, limit: Int, _ wants: (String) -> Bool
     ) throws(FileError) -> Outcome {
         guard let start = index.entry(for: from) else {
             return .damaged("sequence \(from) is not in it")
         }
         var reader = RecordReader(
             file, from: start.offset, sequence: start.sequence, end: segment.size)
-        var found: [(sequence: UInt64, message: BrokerMessage)] = []
+        var found: [StoredMessage] = []
         var bytes = 0
         while reader.sequence <= last, found.count < limit, bytes < BrokerRules.maximumFetch,
             reader.offset - start.offset < Self.maximumScan || reader.sequence <= from
@@ -105,12 +105,12 @@ struct SegmentRead: Sendable {
             guard case .record(let record) = try reader.next() else {
                 return .damaged("the record of sequence \(reader.sequence) is damaged")
             }
-            guard record.sequence >= from, subscription.wants(reader.subject(record)) else {
+            guard record.sequence >= from, wants(reader.subject(record)) else {
                 continue
             }
             let message = reader.message(record)
-            bytes += message.size
-            found.append((record.sequence, message))
+            bytes += message.message.size
+            found.append(message)
         }
         return .found(found, through: reader.sequence - 1, index)
     }

@@ -37,8 +37,8 @@ package final class SegmentBroker: Broker {
     }
 
     private let folder: String
-    private let settings: Settings
-    private let runtime: any Runtime
+    let settings: Settings
+    let runtime: any Runtime
     private let notices: @Sendable (String) -> Void
     private let lockFile: BrokerFile
     private let streams: Monitor<[String: SegmentStream]>
@@ -136,6 +136,30 @@ package final class SegmentBroker: Broker {
     {
         try BrokerRules.check(subscription)
         known(subscription.stream)?.reject(subscription, from: sequence, delay: delay)
+    }
+
+    /// The stream of that name, which is made if it is not known; its folder is made by the first
+    /// publish.
+    func opened(_ name: String) throws(BrokerError) -> SegmentStream {
+        try BrokerRules.check(stream: name)
+        return try stream(name)
+    }
+
+    /// The names of all streams, in order.
+    var names: [String] { streams.withLock { $0.keys.sorted() } }
+
+    /// Where a stream has its files.
+    func folder(of stream: String) -> String { "\(folder)/\(stream)" }
+
+    /// Forgets a stream, its consumers and all it holds.
+    /// - Throws: `unavailable` where a file cannot be removed; the stream is forgotten until the
+    ///   next start then.
+    func remove(_ name: String) throws(BrokerError) {
+        guard let stream = streams.withLock({ $0.removeValue(forKey: name) }) else { return }
+        stream.close()
+        do throws(FileError) {
+            try settings.disk.removeFolder(folder(of: name))
+        } catch { throw error.unavailable }
     }
 
     private func known(_ name: String) -> SegmentStream? { streams.withLock { $0[name] } }

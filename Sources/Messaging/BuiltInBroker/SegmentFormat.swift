@@ -1,6 +1,6 @@
 import EventSourcing
 
-/// The bytes of the built-in broker's files, version 1. All integers are little-endian.
+/// The bytes of the built-in broker's files, version 2. All integers are little-endian.
 ///
 /// A file begins with 32 bytes:
 ///
@@ -19,13 +19,14 @@ import EventSourcing
 /// | 0 | 4 | CRC-32C of everything after it in the record |
 /// | 4 | 4 | bytes in the record after this field |
 /// | 8 | 8 | sequence |
-/// | 16 | 2, 2, 4 | bytes of subject, id, headers |
-/// | 24 | | subject (UTF-8), id (UTF-8), headers, payload (the rest) |
+/// | 16 | 8 | when it was stored, microseconds since 1970 |
+/// | 24 | 2, 2, 4 | bytes of subject, id, headers |
+/// | 32 | | subject (UTF-8), id (UTF-8), headers, payload (the rest) |
 enum SegmentFormat {
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerSize = 32
     /// Bytes of a record before its subject, and of those before its sequence.
-    static let recordHead = 24
+    static let recordHead = 32
     static let recordPrefix = 8
     static let maximumRecord =
         recordHead + BrokerLimits.maximumSubject + BrokerRules.maximumID
@@ -34,11 +35,14 @@ enum SegmentFormat {
     static let maximumSequence: UInt64 = 1 << 62
 
     /// Appends a message, which is within the limits, as a record.
-    static func append(_ message: BrokerMessage, sequence: UInt64, to bytes: inout [UInt8]) {
+    static func append(
+        _ message: BrokerMessage, sequence: UInt64, at time: Timestamp, to bytes: inout [UInt8]
+    ) {
         let start = bytes.count
         bytes.append(littleEndian: UInt32(0))
         bytes.append(littleEndian: UInt32(recordHead - recordPrefix + message.size))
         bytes.append(littleEndian: sequence)
+        bytes.append(littleEndian: time.microseconds)
         bytes.append(littleEndian: UInt16(truncatingIfNeeded: message.subject.utf8.count))
         bytes.append(littleEndian: UInt16(truncatingIfNeeded: message.id.utf8.count))
         bytes.append(littleEndian: UInt32(truncatingIfNeeded: message.headers.count))

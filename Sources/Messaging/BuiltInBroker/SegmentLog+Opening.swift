@@ -14,11 +14,15 @@ extension SegmentLog {
     ) throws(BrokerError) -> SegmentLog {
         var log = SegmentLog(folder: folder, settings: settings)
         do {
+            var isBounded = true
             for name in try settings.disk.names(in: folder) {
+                // Its own bounds are known to whoever serves it, and are set then.
+                if name == JetStream.folder { isBounded = false }
                 guard let first = sequence(ofName: name) else { continue }
                 try log.find(first, path: "\(folder)/\(name)")
             }
             try log.openNewest()
+            if isBounded { log.retain(at: now) }
         } catch let error as FileError {
             throw error.unavailable
         } catch let error as BrokerError {
@@ -26,7 +30,6 @@ extension SegmentLog {
         } catch {
             throw .unavailable("\(error)")
         }
-        log.retain(at: now)
         return log
     }
 
@@ -119,7 +122,7 @@ extension SegmentLog {
         var reader = RecordReader(
             file, from: start.offset, sequence: start.sequence, end: segment.size)
         while case .record(let record) = try reader.next() {
-            window.append(reader.message(record))
+            window.append(reader.message(record).message, at: record.time)
             window.trim(toBytes: settings.cachedBytes)
         }
         return window

@@ -11,10 +11,14 @@ struct SegmentLog: Sendable {
     let settings: SegmentBroker.Settings
     /// By first sequence; the last one is written to.
     var segments: [Segment] = []
-    /// The newest messages, and always the very newest.
+    /// The newest messages, and the very newest unless all were given up.
     var window = MessageWindow()
     /// The oldest sequence kept.
     private(set) var first: UInt64 = 1
+    /// What the stream holds at most, in place of what the settings say.
+    var bounds: StreamBounds?
+    /// Bytes of the oldest segment's records that are not kept any more, as far as that is known.
+    private var trimmedBytes = 0
     /// What an operator should know; whoever holds the stream's lock takes it along and says it.
     var notices: [String] = []
     private var file: BrokerFile?
@@ -66,7 +70,7 @@ struct SegmentLog: Sendable {
         for message in chunk {
             sequence += 1
             segment.index?.note(sequence, at: start + bytes.count)
-            SegmentFormat.append(message, sequence: sequence, to: &bytes)
+            SegmentFormat.append(message, sequence: sequence, at: now, to: &bytes)
         }
         do { try target.write(bytes, at: start) } catch {
             undo(target, to: start, isNew: isNew)
@@ -76,7 +80,7 @@ struct SegmentLog: Sendable {
         if isNew { segments.append(segment) } else { segments[segments.count - 1] = segment }
         file = target
         mustRoll = false
-        for message in chunk { window.append(message) }
+        for message in chunk { window.append(message, at: now) }
         window.trim(toBytes: settings.cachedBytes)
     }
 
@@ -112,9 +116,61 @@ struct SegmentLog: Sendable {
         }
     }
 
-    /// Drops the oldest segments until the stream is within its bounds; the one that is written to
-    /// stays.
+    /// Drops what is oldest until the stream is within its bounds.
     mutating func retain(at now: Timestamp) {
+        guard let bounds else { return retainSegments(at: now) }
+        while first <= last, exceeds(bounds, at: now) {
+            let next = window.first > first ? segmentEnd(of: first) : first + 1
+            trim(before: next)
+        }
+    }
+
+    /// Bytes of the records that are kept.
+    var keptBytes: Int {
+        let files = segments.reduce(0) { $0 + $1.size - SegmentFormat.headerSize }
+        return first > last ? 0 : max(files - trimmedBytes, 0)
+    }
+
+    private func exceeds(_ bounds: StreamBounds, at now: Timestamp) -> Bool {
+        if let most = bounds.bytes, keptBytes > most { return true }
+        guard let age = bounds.age else { return false }
+        if let oldest = window.stored(first) { return now - oldest.time > age }
+        return segments.count > 1 && now - segments[1].created > age
+    }
+
+    /// The first sequence after the segment that holds one which is not in memory.
+    private func segmentEnd(of sequence: UInt64) -> UInt64 {
+        segments.first { $0.first > sequence }?.first ?? last + 1
+    }
+
+    /// Gives up all before `sequence`, at most all there is: later ones keep their sequences.
+    mutating func trim(before sequence: UInt64) {
+        let sequence = min(sequence, last + 1)
+        guard sequence > first else { return }
+        for gone in first..<sequence {
+            guard let message = window.stored(gone)?.message else { continue }
+            trimmedBytes += SegmentFormat.recordHead + message.size
+        }
+        first = sequence
+        window.trim(before: sequence)
+        while segments.count > 1, segments[1].first <= sequence { dropOldest() }
+    }
+
+    /// Goes on after `last`, where more had been given than files still show.
+    mutating func resume(first: UInt64, last: UInt64) {
+        if last > self.last {
+            while segments.count > 0 { dropOldest() }
+            window = MessageWindow(first: last + 1)
+            mustRoll = true
+            self.first = last + 1
+        } else {
+            trim(before: first)
+        }
+    }
+
+    /// Drops the oldest segments until the files are within the settings' bounds; the one that is
+    /// written to stays.
+    private mutating func retainSegments(at now: Timestamp) {
         var total = segments.reduce(0) { $0 + $1.size }
         while segments.count > 1 {
             let isOld = settings.retainedAge.map { now - segments[1].created > $0 } ?? false
@@ -126,6 +182,7 @@ struct SegmentLog: Sendable {
 
     private mutating func dropOldest() {
         let segment = segments.removeFirst()
+        trimmedBytes = 0
         do { try settings.disk.remove(segment.path) } catch {
             notices.append("\(error.unavailable)")
         }

@@ -3,10 +3,12 @@ import EventSourcing
 /// One stream of a `SegmentBroker`: its log and its consumers behind one lock. Older segments are
 /// read outside of it.
 final class SegmentStream: Sendable {
-    private struct Core: Sendable {
+    struct Core: Sendable {
         var log: SegmentLog
         var acknowledgements: AcknowledgementFile
         var consumers: [String: ConsumerCursor]
+        /// Told after each change of what is held, without the lock.
+        var listener: (@Sendable () -> Void)?
     }
 
     private enum Step {
@@ -14,8 +16,8 @@ final class SegmentStream: Sendable {
         case read(SegmentRead, room: Int)
     }
 
-    private let core: Monitor<Core>
-    private let runtime: any Runtime
+    let core: Monitor<Core>
+    let runtime: any Runtime
     private let notices: @Sendable (String) -> Void
 
     /// Opens the stream's folder, which need not be there. What was found damaged is said with the
@@ -68,6 +70,7 @@ final class SegmentStream: Sendable {
             return core.log.last
         }
         core.wakeAll()
+        core.withLock { $0.listener }?()
         return last
     }
 
@@ -85,7 +88,7 @@ final class SegmentStream: Sendable {
             case .deliver(let deliveries): return deliveries
             case .read(let read, let room):
                 let outcome: SegmentRead.Outcome
-                do { outcome = try read.run(subscription, limit: room) } catch {
+                do { outcome = try read.run(limit: room, wants: subscription.wants) } catch {
                     throw error.unavailable
                 }
                 let deliveries = change { take(outcome, of: read, for: subscription, in: &$0) }
@@ -119,7 +122,7 @@ final class SegmentStream: Sendable {
     }
 
     /// Runs `body` under the lock, and says outside of it what an operator should know.
-    private func change<Result, Failure: Error>(
+    func change<Result, Failure: Error>(
         _ body: (inout Core) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var said: [String] = []
@@ -179,10 +182,10 @@ final class SegmentStream: Sendable {
             defer { core.consumers[subscription.consumer] = cursor }
             let turn = cursor.turn(at: now, first: core.log.first, last: core.log.last)
             guard case .ready(read.from, let room) = turn, room >= messages.count else { return [] }
-            let deliveries = messages.map { sequence, message in
+            let deliveries = messages.map {
                 Delivered(
-                    sequence: sequence, attempt: cursor.handOut(sequence, at: now),
-                    message: message)
+                    sequence: $0.sequence, attempt: cursor.handOut($0.sequence, at: now),
+                    message: $0.message)
             }
             cursor.pass(through: through)
             return deliveries

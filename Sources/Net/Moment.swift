@@ -1,25 +1,32 @@
 import Glibc
 
 /// A reading of the monotonic clock, in nanoseconds: for time limits alone.
-struct Moment: Comparable {
-    let nanoseconds: Int64
+package struct Moment: Comparable {
+    package let nanoseconds: Int64
 
-    static func now() -> Moment {
+    package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// Later than every other.
+    package static let never = Moment(nanoseconds: .max)
+
+    package static func now() -> Moment {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Moment(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
-    static func < (left: Moment, right: Moment) -> Bool { left.nanoseconds < right.nanoseconds }
+    package static func < (left: Moment, right: Moment) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
 
     /// Saturates: a limit of years is no limit.
-    static func + (moment: Moment, duration: Duration) -> Moment {
+    package static func + (moment: Moment, duration: Duration) -> Moment {
         let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(duration.nanoseconds)
         return Moment(nanoseconds: overflow ? .max : sum)
     }
 
     /// Milliseconds until `later`, rounded up, 0 if it is past: what `poll` takes.
-    func milliseconds(until later: Moment) -> Int32 {
+    package func milliseconds(until later: Moment) -> Int32 {
         guard later > self else { return 0 }
         let (left, overflow) = later.nanoseconds.subtractingReportingOverflow(nanoseconds)
         guard !overflow, left < 1_000_000_000_000_000 else { return 1_000_000_000 }
@@ -29,7 +36,7 @@ struct Moment: Comparable {
 
 extension Duration {
     /// Saturating, and never below zero.
-    var nanoseconds: Int64 {
+    package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)

@@ -1,13 +1,13 @@
-import Glibc
+package import Glibc
 
 /// The socket calls that server and client share.
-enum Socket {
+package enum Socket {
     /// An address as `getaddrinfo` gives it, copied out.
-    struct Address {
-        let family: Int32
-        let bytes: [UInt8]
+    package struct Address {
+        package let family: Int32
+        package let bytes: [UInt8]
 
-        func withPointer<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
+        package func withPointer<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R? {
             bytes.withUnsafeBytes { raw in
                 raw.baseAddress.map {
                     body($0.assumingMemoryBound(to: sockaddr.self), socklen_t(raw.count))
@@ -17,7 +17,7 @@ enum Socket {
     }
 
     /// The addresses of a host; only numeric ones where `numeric` is set. Empty: none known.
-    static func resolve(_ host: String, port: UInt16, numeric: Bool) -> [Address] {
+    package static func resolve(_ host: String, port: UInt16, numeric: Bool) -> [Address] {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -38,12 +38,13 @@ enum Socket {
     }
 
     /// A non-blocking stream socket, closed on exec.
-    static func stream(_ family: Int32) throws(SystemError) -> Descriptor {
+    package static func stream(_ family: Int32) throws(SystemError) -> Descriptor {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         return Descriptor(owning: try SystemError.checkErrno(socket(family, type, 0), "socket"))
     }
 
-    static func listen(_ address: Address, backlog: Int32) throws(SystemError) -> Descriptor {
+    package static func listen(_ address: Address, backlog: Int32) throws(SystemError) -> Descriptor
+    {
         let socket = try stream(address.family)
         setOption(socket.number, SOL_SOCKET, SO_REUSEADDR)
         let bound = address.withPointer { bind(socket.number, $0, $1) } ?? -1
@@ -53,7 +54,7 @@ enum Socket {
     }
 
     /// The port a socket is bound to.
-    static func localPort(_ socket: Descriptor) -> UInt16 {
+    package static func localPort(_ socket: Descriptor) -> UInt16 {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutableBytes(of: &storage) { raw in
@@ -67,10 +68,10 @@ enum Socket {
     }
 
     /// Small answers go out at once: the whole answer is written in one call anyway.
-    static func disableDelay(_ fd: Int32) { setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY) }
+    package static func disableDelay(_ fd: Int32) { setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY) }
 
     /// Bytes sent, or a negative errno; never raises SIGPIPE.
-    static func send(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+    package static func send(_ fd: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
         while true {
             let sent = Glibc.send(fd, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             if sent >= 0 { return sent }
@@ -79,7 +80,7 @@ enum Socket {
     }
 
     /// Bytes received, 0 at the end, or a negative errno.
-    static func receive(_ fd: Int32, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
+    package static func receive(_ fd: Int32, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
         while true {
             let received = recv(fd, bytes.baseAddress, bytes.count, 0)
             if received >= 0 { return received }
@@ -87,7 +88,7 @@ enum Socket {
         }
     }
 
-    static func isRetryable(_ result: Int) -> Bool {
+    package static func isRetryable(_ result: Int) -> Bool {
         result == -Int(EAGAIN) || result == -Int(EWOULDBLOCK)
     }
 

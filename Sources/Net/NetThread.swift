@@ -1,24 +1,30 @@
 import CPlatform
-import Glibc
+package import Glibc
 
-/// Starts a detached thread.
-enum ReactorThread {
+/// Starts detached threads that leave signals to the main thread.
+package enum NetThread {
     private final class Body: Sendable {
+        let name: String
         let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+        init(_ name: String, _ run: @escaping @Sendable () -> Void) {
+            (self.name, self.run) = (name, run)
+        }
     }
 
-    static func start(_ run: @escaping @Sendable () -> Void) throws(SystemError) -> pthread_t {
+    /// - Parameter name: what the system's tools show, its first 15 bytes.
+    @discardableResult
+    package static func start(
+        _ name: String, _ run: @escaping @Sendable () -> Void
+    ) throws(SystemError) -> pthread_t {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let body = Unmanaged.passRetained(Body(run))
+        let body = Unmanaged.passRetained(Body(name, run))
         var thread = pthread_t()
         let result = pthread_create(
             &thread, &attributes,
             { context in
-                kassa_name_thread("http")
                 // Signals are for the main thread to wait for, but for a sampler's.
                 var all = sigset_t()
                 sigfillset(&all)
@@ -26,7 +32,9 @@ enum ReactorThread {
                 sigdelset(&all, SIGPROF)
                 pthread_sigmask(SIG_BLOCK, &all, nil)
                 guard let context else { return nil }
-                Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
+                let body = Unmanaged<Body>.fromOpaque(context).takeRetainedValue()
+                kassa_name_thread(body.name)
+                body.run()
                 return nil
             }, body.toOpaque())
         guard result == 0 else {

@@ -1,0 +1,174 @@
+import EventSourcing
+import NATS
+import Net
+
+/// What clients ask of consumers.
+extension JetStream {
+    private static let maximumNames = 1024
+    private static let maximumInfos = 256
+
+    func createConsumer(_ request: JetStreamRequest, isDurable: Bool) throws(JetStreamError)
+        -> Answer
+    {
+        let stream = try stream(request)
+        let json = try request.json()
+        let (named, object): (String?, JSONObject)
+        do throws(JSONError) {
+            (named, object) = (try json.text("stream_name"), try json.object("config"))
+        } catch { throw .invalidJSON }
+        if let named, named != stream.name { throw .mismatchedStream }
+        var configuration = try ConsumerConfiguration(object)
+        let name = try self.name(&configuration, request, isDurable: isDurable)
+        if let filter = configuration.filter {
+            guard stream.configuration.subjects.contains(where: { Subject.overlap($0, filter) })
+            else { throw .filterOutside }
+        }
+        if configuration.durable == nil, configuration.inactiveThreshold == 0 {
+            configuration.inactiveThreshold = 5_000_000_000
+        }
+        if let known = stream.consumers[name] {
+            try update(known, configuration)
+            return { json in known.writeInfo(to: &json) }
+        }
+        let most = stream.configuration.maximumConsumers
+        guard stream.consumers.count < BrokerRules.maximumConsumers,
+            most <= 0 || stream.consumers.count < most
+        else { throw JetStreamError(400, 10026, "maximum consumers limit reached") }
+        let consumer = try asking { () throws(BrokerError) in
+            stream.refresh()
+            let consumer = try ServedConsumer(
+                name, configuration, of: stream, created: runtime.now(), at: .now())
+            try createFile(consumer)
+            return consumer
+        }
+        stream.consumers[name] = consumer
+        return { json in consumer.writeInfo(to: &json) }
+    }
+
+    /// A consumer's name: what the subject says, what the configuration says, or one made here.
+    private func name(
+        _ configuration: inout ConsumerConfiguration, _ request: JetStreamRequest, isDurable: Bool
+    ) throws(JetStreamError) -> String {
+        let said = request.arguments.count > 1 ? request.arguments[1] : nil
+        if isDurable, configuration.durable == nil {
+            throw JetStreamError(
+                400, 10020, "consumer expected to be durable but a durable name was not set")
+        }
+        if let said, let other = configuration.durable ?? configuration.name, other != said {
+            throw JetStreamError(
+                400, isDurable ? 10017 : 10131,
+                "consumer name in subject does not match durable name in request")
+        }
+        if !isDurable, said == nil, configuration.durable != nil {
+            throw JetStreamError(
+                400, 10019,
+                "consumer expected to be ephemeral but a durable name was set in "
+                    + "request")
+        }
+        if request.arguments.count > 2, configuration.filter != nil || !isDurable {
+            let filter = request.arguments[2...].joined(separator: ".")
+            guard configuration.filter == filter else {
+                throw JetStreamError(
+                    400, 10131,
+                    "consumer create request did not match filtered subject from "
+                        + "create subject")
+            }
+        }
+        if let name = configuration.durable ?? configuration.name ?? said { return name }
+        var letters = ""
+        for _ in 0..<8 {
+            letters.append(Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef")[Int(runtime.random() % 32)])
+        }
+        return letters
+    }
+
+    private func update(_ known: ServedConsumer, _ configuration: ConsumerConfiguration)
+        throws(JetStreamError)
+    {
+        if known.configuration == configuration { return }
+        guard known.configuration.canBecome(configuration) else {
+            throw JetStreamError(
+                500, 10012,
+                "a consumer's deliver policy, start, ack policy and filter stay as "
+                    + "they are; delete it first")
+        }
+        if let subject = known.configuration.deliverSubject,
+            subject != configuration.deliverSubject, hub.hasInterest(in: subject)
+        {
+            throw JetStreamError(400, 10013, "consumer name already in use")
+        }
+        known.update(configuration)
+        try asking { () throws(BrokerError) in
+            do throws(FileError) { try known.file?.replace(known.state) } catch {
+                throw error.unavailable
+            }
+        }
+    }
+
+    func listConsumers(_ request: JetStreamRequest, namesAlone: Bool) throws(JetStreamError)
+        -> Answer
+    {
+        let found = try stream(request).consumers.values.sorted { $0.name < $1.name }
+        let json = try request.json()
+        let offset: Int64
+        do throws(JSONError) {
+            offset = try json.optionalInteger("offset") ?? 0
+        } catch { throw .invalidJSON }
+        return { json in
+            let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
+            Self.page(found, from: offset, limit: limit, to: &json) { page, json in
+                json.member("consumers") { json in
+                    json.array { json in
+                        for consumer in page {
+                            if namesAlone {
+                                json.value(consumer.name)
+                            } else {
+                                json.object { json in consumer.writeInfo(to: &json) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    func deleteConsumer(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
+        let (stream, consumer) = (try stream(request), try consumer(request))
+        try asking { () throws(BrokerError) in try remove(consumer, from: stream) }
+        return { json in json.member("success", true) }
+    }
+
+    /// `CONSUMER.MSG.NEXT.STREAM.CONSUMER`; one that is not there says nothing, as in nats-server.
+    func pull(_ message: ClientOperation.Publish, _ rest: Substring) {
+        let tokens = rest.split(separator: ".")
+        guard let reply = message.reply, tokens.count == 5,
+            let consumer = streams[String(tokens[3])]?.consumers[String(tokens[4])]
+        else { return }
+        consumer.pull(message.payload, inbox: reply, at: .now())
+    }
+}
+
+extension ServedConsumer {
+    func writeInfo(to json: inout JSONWriter) {
+        func place(_ place: ConsumerProgress.Place, _ json: inout JSONWriter) {
+            json.object { json in
+                json.member("consumer_seq", Int64(clamping: place.consumer))
+                json.member("stream_seq", Int64(clamping: place.stream))
+            }
+        }
+        json.member("stream_name", stream.name)
+        json.member("name", name)
+        json.member("created", created.description)
+        json.member("config") { json in configuration.write(to: &json) }
+        json.member("delivered") { json in place(progress.delivered, &json) }
+        json.member("ack_floor") { json in place(progress.floor, &json) }
+        let pending = progress.pending
+        json.member("num_ack_pending", Int64(pending.count))
+        json.member("num_redelivered", Int64(pending.all.count { $0.deliveries > 1 }))
+        json.member("num_waiting", Int64(pulls.count))
+        json.member("num_pending", Int64(clamping: (try? waiting()) ?? 0))
+        if let subject = configuration.deliverSubject, hub.hasInterest(in: subject) {
+            json.member("push_bound", true)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import EventSourcing
+
+/// A connection of a client, without its socket.
+package final class Session {
+    /// A subscription, and how much of it is used up.
+    final class Held {
+        let interest: Router.Interest
+        var delivered: UInt64 = 0
+        /// After so many deliveries since its beginning it ends.
+        var most: UInt64?
+
+        init(_ interest: Router.Interest) { self.interest = interest }
+    }
+
+    package let id: UInt64
+    var options = ConnectOptions()
+    /// Whether it has said who it is.
+    var hasConnected = false
+    var subscriptions: [String: Held] = [:]
+    /// What it is to be sent.
+    package var output: [UInt8] = []
+    /// Once it has got all that waits for it, it is closed.
+    package var isEnding = false
+    var pingsUnanswered = 0
+    /// Whether it publishes to somebody who does not keep up: it is not read from meanwhile.
+    var isSlowed = false
+
+    init(id: UInt64) { self.id = id }
+
+    func say(_ bytes: [UInt8]) { output.append(contentsOf: bytes) }
+
+    func acknowledge() { if options.isVerbose { say(ServerMessages.ok) } }
+}

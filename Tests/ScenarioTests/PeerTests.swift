@@ -1,0 +1,19 @@
+import Foundation
+import Testing
+
+/// What clients of NATS that others wrote find. The cases are in `Tests/Peers`.
+@Suite struct PeerTests {
+    @Test(arguments: ["broker", "nats-server"])
+    func `nats-py and libnats find what they rely on, before and after a kill`(server: String)
+        throws
+    {
+        let found = try Shopctl.run(
+            [
+                "env", "SHOPCTL=\(Shopctl.path)",
+                "\(Shopctl.root.path)/scripts/peers", server,
+            ], within: 600)
+        #expect(found.code == 0, "\(found.all.suffix(4000))")
+        #expect(found.output.contains("222 cases, 0 failed"), "\(found.all.suffix(4000))")
+        #expect(found.output.contains("23 cases, 0 failed"))
+    }
+}
