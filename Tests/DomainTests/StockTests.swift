@@ -158,6 +158,38 @@ import Testing
         #expect(stock.reservation(of: sample.order) == nil)
     }
 
+    /// A log of orders that was put back may release what it does not know to be packed.
+    @Test func `what is in a parcel is not for sale, though its reservation is released`() throws {
+        var packed = sample.stock((sample.a, 5))
+        packed.apply(.made(asked, [try sample.line(sample.a, 2)]), order: sample.order)
+        packed.apply(Delivery.Event.packed(ask("pack")), order: sample.order)
+        packed.apply(.released(freed), order: sample.order)
+        #expect(packed.available(sample.a) == 3)
+        var json = JSONWriter()
+        packed.encode(to: &json)
+        #expect(try Availability(try JSON(parsing: json.bytes)) == packed)
+        var gone = packed
+        gone.apply(.handedOver(ask("hand over"), tracking: "t"), order: sample.order)
+        #expect(gone.onHand(sample.a) == 3)
+        #expect(gone.reserved(sample.a) == 0)
+        for event in [Delivery.Event.unpacked(freed), .recalled(freed)] {
+            var back = packed
+            back.apply(event, order: sample.order)
+            #expect(back.onHand(sample.a) == 5)
+            #expect(back.available(sample.a) == 5)
+        }
+    }
+
+    @Test func `an unpacked order keeps its reservation`() throws {
+        var stock = sample.stock((sample.a, 5))
+        stock.apply(.made(asked, [try sample.line(sample.a, 2)]), order: sample.order)
+        stock.apply(Delivery.Event.packed(ask("pack")), order: sample.order)
+        stock.apply(Delivery.Event.unpacked(freed), order: sample.order)
+        #expect(stock.available(sample.a) == 3)
+        stock.apply(.released(freed), order: sample.order)
+        #expect(stock.available(sample.a) == 5)
+    }
+
     @Test func `what was handed over is neither on hand nor reserved`() throws {
         var stock = sample.stock((sample.a, 5))
         stock.apply(.made(asked, [try sample.line(sample.a, 2)]), order: sample.order)
