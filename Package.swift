@@ -74,7 +74,7 @@ let package = Package(
             name: "shopctl",
             dependencies: [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing", "Simulation",
+                "EventSourcing", "Simulation", "NATS",
             ],
             swiftSettings: settings),
         target(
@@ -104,7 +104,8 @@ let package = Package(
         tests("ImportTests", uses: ["Import", "Domain", "EventSourcing"]),
         tests("TidyTests", uses: []),
         tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit", "Simulation"]),
-        tests("BrokerTests", uses: ["Messaging", "TestKit", "Simulation"]),
+        tests(
+            "BrokerTests", uses: ["Messaging", "TestKit", "Simulation", "NATS", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
         tests("EventStoreTests", uses: ["EventStore", "SQLite", "EventSourcing", "Simulation"]),
@@ -116,7 +117,10 @@ let package = Package(
             ]),
         tests(
             "ScenarioTests",
-            uses: ["shopctl", "Host", "HTTP", "EventStore", "EventSourcing"]),
+            uses: [
+                "shopctl", "Host", "HTTP", "EventStore", "EventSourcing", "Messaging", "NATS",
+                "Net",
+            ]),
         tests(
             "MessagingTests",
             uses: [

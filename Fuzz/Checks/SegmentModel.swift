@@ -13,7 +13,7 @@ struct SegmentModel {
 
     private static let headerSize = 32
     private static let recordHead = 32
-    private static let largestRecord = recordHead + 255 + 255 + 16 * 1024 + 1024 * 1024
+    private static let largestRecord = recordHead + 1024 + 255 + 128 * 1024 + 1024 * 1024
 
     /// - Parameter first: the sequence that the file's name says.
     init(_ bytes: [UInt8], first: UInt64) {

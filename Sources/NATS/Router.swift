@@ -18,7 +18,9 @@ struct Router {
     }
 
     private var tree = SubjectTree<Interest>()
-    private var turns: UInt64 = 0
+    /// Whose turn it is in each queue of each pattern.
+    private var turns: [String: UInt64] = [:]
+    private static var mostTurns: Int { 4096 }
 
     var count: Int { tree.count }
 
@@ -33,8 +35,13 @@ struct Router {
 
     /// All that get a message to `subject`: each without a queue, and of each queue one, in turns.
     ///
-    /// - Parameter except: a connection that does not hear itself.
-    mutating func receivers(of subject: String, except: UInt64?) -> [Interest] {
+    /// - Parameters:
+    ///   - except: a connection that does not hear itself.
+    ///   - isReady: whether one can take more; one of a queue that cannot is passed over where
+    ///     another can.
+    mutating func receivers(
+        of subject: String, except: UInt64?, isReady: (Interest) -> Bool = { _ in true }
+    ) -> [Interest] {
         let matches = tree.matches(subject)
         guard matches.contains(where: { $0.queue != nil || $0.connection == except }) else {
             return matches
@@ -48,10 +55,19 @@ struct Router {
                 receivers.append(match)
             }
         }
-        for (_, members) in queues {
-            turns &+= 1
-            receivers.append(members[Int(turns % UInt64(members.count))])
+        for (queue, members) in queues {
+            let key = "\(queue) \(members[0].pattern)"
+            if turns.count > Self.mostTurns { turns = [:] }
+            let turn = turns[key, default: 0]
+            turns[key] = turn &+ 1
+            let order = (0..<members.count).map {
+                members[Int((turn &+ UInt64($0)) % UInt64(members.count))]
+            }
+            receivers.append(order.first(where: isReady) ?? order[0])
         }
         return receivers
     }
+
+    /// All that listen to a subject, of a queue as well.
+    mutating func listeners(to subject: String) -> [Interest] { tree.matches(subject) }
 }

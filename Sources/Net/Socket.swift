@@ -43,6 +43,35 @@ package enum Socket {
         return Descriptor(owning: try SystemError.checkErrno(socket(family, type, 0), "socket"))
     }
 
+    /// Connects, and waits for it.
+    package static func connect(_ address: Address, until deadline: Moment) throws(SystemError)
+        -> Descriptor
+    {
+        let socket = try stream(address.family)
+        let result = address.withPointer { Glibc.connect(socket.number, $0, $1) } ?? -1
+        if result == 0 { return socket }
+        guard errno == EINPROGRESS else { throw SystemError(call: "connect", code: errno) }
+        guard wait(socket, Int16(POLLOUT), until: deadline) else {
+            throw SystemError(call: "connect", code: ETIMEDOUT)
+        }
+        var code: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(socket.number, SOL_SOCKET, SO_ERROR, &code, &length)
+        guard code == 0 else { throw SystemError(call: "connect", code: code) }
+        return socket
+    }
+
+    /// Whether a socket is ready for `events`, as poll(2) has them, before the deadline.
+    package static func wait(_ socket: Descriptor, _ events: Int16, until deadline: Moment) -> Bool
+    {
+        while true {
+            var entry = pollfd(fd: socket.number, events: events, revents: 0)
+            let count = poll(&entry, 1, Moment.now().milliseconds(until: deadline))
+            if count > 0 { return true }
+            if count == 0 || errno != EINTR { return false }
+        }
+    }
+
     package static func listen(_ address: Address, backlog: Int32) throws(SystemError) -> Descriptor
     {
         let socket = try stream(address.family)

@@ -71,9 +71,13 @@ extension BrokerConformance {
 
     private static func limitsAreReached(_ fixture: BrokerFixture) throws {
         let broker = try fixture.open()
+        var headers = Array("NATS/1.0\r\nfill: ".utf8)
+        headers += [UInt8](
+            repeating: 0x61, count: BrokerLimits.maximumHeaders - headers.count - 4)
+        headers += Array("\r\n\r\n".utf8)
         let message = BrokerMessage(
             subject: String(repeating: "s", count: BrokerLimits.maximumSubject), id: "é",
-            headers: [UInt8](repeating: 1, count: BrokerLimits.maximumHeaders),
+            headers: headers,
             payload: [UInt8](repeating: 0, count: BrokerLimits.maximumPayload))
         let all = Array(repeating: message, count: 6)
         try equal(broker.publish(all, to: "orders", expectedLast: 0), 6, "the last")

@@ -2,6 +2,7 @@ import Arguments
 import EventSourcing
 import Glibc
 import Host
+import NATS
 
 /// `shopctl up`: the whole shop, in the foreground.
 enum UpCommand {
@@ -26,6 +27,13 @@ enum UpCommand {
                 "disk-reserve", "MIB",
                 "kept on the disk for what is under way when the rest is full; with less free "
                     + "beside it nothing new is taken", default: "64"),
+            .value(
+                "broker", "URL",
+                "a NATS server with JetStream in place of the built-in broker, "
+                    + "nats://HOST:PORT"),
+            .value(
+                "broker-port", "PORT",
+                "lets clients of NATS listen to the built-in broker there; 0 takes a free one"),
             ShopCommand.json,
         ],
         example: "shopctl up --data .kassa --port 8080")
@@ -49,6 +57,7 @@ enum UpCommand {
         settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
         settings.diskReserve =
             Int64(try invocation.integer("disk-reserve", in: 0...1_048_576)) << 20
+        try chooseBroker(invocation, &settings)
         let json = invocation.flag("json")
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
@@ -64,6 +73,9 @@ enum UpCommand {
             line.object { line in
                 line.member("url", url)
                 line.member("data", settings.data)
+                if let port = shop.brokerPort {
+                    line.member("broker", "nats://\(settings.address):\(port)")
+                }
                 line.member("process", Int64(getpid()))
             }
             print(line.text)
@@ -79,6 +91,27 @@ enum UpCommand {
         if !json { print("stopping") }
         shop.stop()
         if !json { print("stopped cleanly") }
+    }
+}
+
+extension UpCommand {
+    private static func chooseBroker(_ invocation: Invocation, _ settings: inout Shop.Settings)
+        throws(UsageError)
+    {
+        if let text = invocation.optionalText("broker") {
+            do throws(NATSAddress.Malformed) {
+                settings.broker = try NATSAddress(text)
+            } catch {
+                throw invocation.invalid("--broker", text, expected: "nats://HOST:PORT (\(error))")
+            }
+        }
+        settings.brokerPort = try invocation.optionalInteger("broker-port", in: 0...65535)
+            .map { UInt16($0) }
+        if settings.broker != nil, settings.brokerPort != nil {
+            throw invocation.invalid(
+                "--broker-port", invocation.optionalText("broker-port") ?? "",
+                expected: "left out: there is no built-in broker with --broker")
+        }
     }
 }
 

@@ -32,7 +32,7 @@ enum Layout {
             ]),
             "shopctl": [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing", "Simulation",
+                "EventSourcing", "Simulation", "NATS",
             ],
             "TestKit": ["Domain", "Messaging", "EventSourcing", "Testing"],
         ]

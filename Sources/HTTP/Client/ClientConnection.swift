@@ -78,36 +78,14 @@ final class ClientConnection: Sendable {
     private static func connect(
         _ address: Socket.Address, _ place: String, _ options: HTTPClient.Options
     ) throws(HTTPClientError) -> Descriptor {
-        do {
-            let socket = try Socket.stream(address.family)
-            let result = address.withPointer { Glibc.connect(socket.number, $0, $1) } ?? -1
-            if result == 0 { return socket }
-            if errno != EINPROGRESS { throw SystemError(call: "connect", code: errno) }
-            let deadline = Moment.now() + options.connectTimeout
-            guard wait(socket, Int16(POLLOUT), deadline) else {
-                throw HTTPClientError.timedOut(place, waiting: options.connectTimeout)
-            }
-            var code: Int32 = 0
-            var length = socklen_t(MemoryLayout<Int32>.size)
-            getsockopt(socket.number, SOL_SOCKET, SO_ERROR, &code, &length)
-            if code != 0 { throw SystemError(call: "connect", code: code) }
-            return socket
-        } catch let error as HTTPClientError {
-            throw error
-        } catch let error as SystemError where error.code == ECONNREFUSED {
-            throw .nothingListens(at: place, hint: options.hint)
+        do throws(SystemError) {
+            return try Socket.connect(address, until: .now() + options.connectTimeout)
         } catch {
-            throw .unreachable(place, reason: "\(error)")
-        }
-    }
-
-    /// Whether the socket is ready before the deadline.
-    private static func wait(_ socket: Descriptor, _ events: Int16, _ deadline: Moment) -> Bool {
-        while true {
-            var entry = pollfd(fd: socket.number, events: events, revents: 0)
-            let count = poll(&entry, 1, Moment.now().milliseconds(until: deadline))
-            if count > 0 { return true }
-            if count == 0 || errno != EINTR { return false }
+            switch error.code {
+            case ETIMEDOUT: throw .timedOut(place, waiting: options.connectTimeout)
+            case ECONNREFUSED: throw .nothingListens(at: place, hint: options.hint)
+            default: throw .unreachable(place, reason: "\(error)")
+            }
         }
     }
 
@@ -123,7 +101,7 @@ final class ClientConnection: Sendable {
             if count > 0 {
                 sent += count
             } else if Socket.isRetryable(count) {
-                guard ClientConnection.wait(socket, Int16(POLLOUT), deadline) else {
+                guard Socket.wait(socket, Int16(POLLOUT), until: deadline) else {
                     throw .timedOut(place, waiting: options.answerTimeout)
                 }
             } else {
@@ -137,7 +115,7 @@ final class ClientConnection: Sendable {
         _ chunk: inout [UInt8], _ deadline: Moment, _ options: HTTPClient.Options
     ) throws(HTTPClientError) -> Int {
         while true {
-            guard ClientConnection.wait(socket, Int16(POLLIN), deadline) else {
+            guard Socket.wait(socket, Int16(POLLIN), until: deadline) else {
                 throw .timedOut(place, waiting: options.answerTimeout)
             }
             let count = chunk.withUnsafeMutableBytes { Socket.receive(socket.number, $0) }

@@ -67,6 +67,18 @@ package struct BrokerDisk: Sendable {
         return names.sorted()
     }
 
+    /// Gives a folder a name that begins with a dot, at once, so that nobody sees half of it, and
+    /// removes it then.
+    func retire(_ path: String, in parent: String, named name: String) throws(FileError) {
+        let hidden = "\(parent)/.\(name).gone"
+        try removeFolder(hidden)
+        try ask(.remove, of: path)
+        guard rename(path, hidden) == 0 || errno == ENOENT else {
+            throw FileError(operation: Call.remove.failure, path: path, code: errno)
+        }
+        try removeFolder(hidden)
+    }
+
     /// Removes a folder with all that is in it and in the folders in it.
     func removeFolder(_ path: String) throws(FileError) {
         for name in try names(in: path) {

@@ -51,6 +51,15 @@ package enum BrokerRules {
         }
     }
 
+    /// - Throws: `tooLarge` where a message cannot be stored as it came over a wire.
+    static func checkStored(_ message: BrokerMessage) throws(BrokerError) {
+        try limit(message.subject.utf8.count, SegmentFormat.maximumSubject, "a subject", "bytes")
+        try limit(message.id.utf8.count, maximumID, "a message's id", "bytes")
+        try limit(
+            message.headers.count, SegmentFormat.maximumHeaders, "a header block", "bytes")
+        try limit(message.payload.count, SegmentFormat.maximumPayload, "a payload", "bytes")
+    }
+
     /// - Throws: `unavailable` when a stream that has `count` consumers takes no more.
     package static func admit(_ subscription: Subscription, to count: Int) throws(BrokerError) {
         guard count < maximumConsumers else {
@@ -81,8 +90,8 @@ package enum BrokerRules {
 }
 
 extension Subscription {
-    /// Whether the subject begins with the filter's tokens; every subject does with those of an
-    /// empty filter.
+    /// Whether the subject begins with the filter's tokens and goes on; every subject does with
+    /// those of an empty filter.
     func wants(_ subject: String) -> Bool {
         let wanted = filter.utf8
         guard !wanted.isEmpty else { return true }
@@ -90,7 +99,7 @@ extension Subscription {
         for byte in wanted {
             guard rest.popFirst() == byte else { return false }
         }
-        return rest.first.map { $0 == UInt8(ascii: ".") } ?? true
+        return rest.first == UInt8(ascii: ".")
     }
 }
 

@@ -158,7 +158,7 @@ package final class SegmentBroker: Broker {
         guard let stream = streams.withLock({ $0.removeValue(forKey: name) }) else { return }
         stream.close()
         do throws(FileError) {
-            try settings.disk.removeFolder(folder(of: name))
+            try settings.disk.retire(folder(of: name), in: folder, named: name)
         } catch { throw error.unavailable }
     }
 

@@ -29,8 +29,12 @@ enum SegmentFormat {
     static let recordHead = 32
     static let recordPrefix = 8
     static let maximumRecord =
-        recordHead + BrokerLimits.maximumSubject + BrokerRules.maximumID
-        + BrokerLimits.maximumHeaders + BrokerLimits.maximumPayload
+        recordHead + maximumSubject + BrokerRules.maximumID + maximumHeaders + maximumPayload
+    /// In bytes. Wider than what a `Broker` takes: over a wire, what says how it is to be stored
+    /// comes on top of it.
+    static let maximumSubject = 1024
+    static let maximumHeaders = 64 * 1024
+    static let maximumPayload = 1024 * 1024 + maximumHeaders
     /// Sequences end here, far below overflow; a file that claims more is damaged.
     static let maximumSequence: UInt64 = 1 << 62
 

@@ -58,7 +58,7 @@ struct SegmentLog: Sendable {
     private mutating func write(_ chunk: ArraySlice<BrokerMessage>, at now: Timestamp)
         throws(FileError)
     {
-        let full = (segments.last?.size ?? 0) >= settings.segmentBytes
+        let full = segments.last.map { isFull($0, at: now) } ?? false
         let isNew = file == nil || full || mustRoll
         guard let (target, begun) = try isNew ? roll(at: now) : current() else { return }
         var segment = begun
@@ -120,12 +120,19 @@ struct SegmentLog: Sendable {
     mutating func retain(at now: Timestamp) {
         guard let bounds else { return retainSegments(at: now) }
         while first <= last, exceeds(bounds, at: now) {
-            let next = window.first > first ? segmentEnd(of: first) : first + 1
-            trim(before: next)
+            if window.first <= first {
+                trim(before: first + 1)
+            } else if segments.count > 1 {
+                trim(before: segments[1].first)
+            } else {
+                // The one that is written to is small against the bounds: it waits for its turn.
+                return
+            }
         }
     }
 
-    /// Bytes of the records that are kept.
+    /// Bytes of the records that are kept; of those in the oldest file alone it may be off by
+    /// 64 KiB.
     var keptBytes: Int {
         let files = segments.reduce(0) { $0 + $1.size - SegmentFormat.headerSize }
         return first > last ? 0 : max(files - trimmedBytes, 0)
@@ -138,32 +145,45 @@ struct SegmentLog: Sendable {
         return segments.count > 1 && now - segments[1].created > age
     }
 
-    /// The first sequence after the segment that holds one which is not in memory.
-    private func segmentEnd(of sequence: UInt64) -> UInt64 {
-        segments.first { $0.first > sequence }?.first ?? last + 1
+    /// Whether the file that is written to has enough: an eighth of what is kept at most.
+    private func isFull(_ segment: Segment, at now: Timestamp) -> Bool {
+        guard let bounds else { return segment.size >= settings.segmentBytes }
+        let share = bounds.bytes.map { max($0 / 8, 64 * 1024) } ?? settings.segmentBytes
+        if segment.size >= min(share, settings.segmentBytes) { return true }
+        guard let age = bounds.age else { return false }
+        return now - segment.created > max(age / 8, .seconds(1))
     }
 
     /// Gives up all before `sequence`, at most all there is: later ones keep their sequences.
     mutating func trim(before sequence: UInt64) {
         let sequence = min(sequence, last + 1)
         guard sequence > first else { return }
-        for gone in first..<sequence {
-            guard let message = window.stored(gone)?.message else { continue }
-            trimmedBytes += SegmentFormat.recordHead + message.size
+        if first >= window.first {
+            for gone in first..<sequence {
+                guard let message = window.stored(gone)?.message else { continue }
+                trimmedBytes += SegmentFormat.recordHead + message.size
+            }
         }
+        let wasInMemory = first >= window.first
         first = sequence
         window.trim(before: sequence)
         while segments.count > 1, segments[1].first <= sequence { dropOldest() }
+        if !wasInMemory, let start = segments.first?.index?.entry(for: sequence)?.offset {
+            trimmedBytes = max(trimmedBytes, start - SegmentFormat.headerSize)
+        }
     }
 
-    /// Goes on after `last`, where more had been given than files still show.
+    /// Goes on where it is known to have been: all before `first` was given up, and where no file
+    /// is left, `last` had been given.
     mutating func resume(first: UInt64, last: UInt64) {
-        if last > self.last {
-            while segments.count > 0 { dropOldest() }
+        if segments.isEmpty, last > self.last {
             window = MessageWindow(first: last + 1)
-            mustRoll = true
             self.first = last + 1
         } else {
+            if last > self.last {
+                notices.append(
+                    "\(folder): what was stored after \(self.last) and up to \(last) is lost")
+            }
             trim(before: first)
         }
     }

@@ -2,7 +2,8 @@ package import EventSourcing
 
 /// What a stream holds at most, nil for any number; whatever is over is lost from the oldest on.
 package struct StreamBounds: Hashable, Sendable {
-    /// Of its records. Exact for what is in memory; what is only in files goes a segment at once.
+    /// Of its records. Exact for what is in memory; what is only in files goes a file at once, an
+    /// eighth of it.
     package var bytes: Int?
     /// As exact as `bytes`.
     package var age: Duration?

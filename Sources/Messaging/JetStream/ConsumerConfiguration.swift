@@ -38,6 +38,11 @@ struct ConsumerConfiguration: Hashable {
     /// Without anybody interested for so long it is removed; 0 is never, for a durable one.
     var inactiveThreshold: Int64 = 0
 
+    /// Requests that may wait for one consumer.
+    private static let mostWaiting = 16_384
+    /// Nanoseconds after which a message comes again at the earliest.
+    private static let leastWait: Int64 = 1_000_000
+
     var isPush: Bool { deliverSubject != nil }
 
     init(_ json: JSONObject) throws(JetStreamError) {
@@ -72,7 +77,7 @@ struct ConsumerConfiguration: Hashable {
         wait = try json.optionalInteger("ack_wait") ?? 0
         if let values = json["backoff"]?.array { backoff = values.compactMap(\.integer) }
         if let first = backoff.first { wait = first }
-        if wait <= 0 { wait = 30_000_000_000 }
+        wait = wait <= 0 ? 30_000_000_000 : max(wait, Self.leastWait)
         maximumDeliveries = try json.limit("max_deliver")
         let waiting = try json.optionalInteger("max_waiting") ?? 0
         maximumWaiting = waiting > 0 ? waiting : 512
@@ -105,6 +110,16 @@ struct ConsumerConfiguration: Hashable {
         }
         if heartbeat > 0, heartbeat < 100_000_000 {
             throw .consumer("consumer idle heartbeat needs to be >= 100ms")
+        }
+        guard (description ?? "").utf8.count <= StreamConfiguration.maximumDescription else {
+            throw JetStreamError(
+                400, 10107, "consumer description is too long, maximum allowed is 4096")
+        }
+        guard maximumWaiting <= Self.mostWaiting else {
+            throw .consumer("at most \(Self.mostWaiting) may wait")
+        }
+        guard backoff.allSatisfy({ $0 > 0 }) else {
+            throw .consumer("backoff values have to be above zero")
         }
         if let filter, !Subject.isPattern(filter) {
             throw .consumer("consumer filter subject is not a valid subject")

@@ -27,14 +27,21 @@ struct ConsumerFile {
     }
 
     /// The last whole state and what happened since; nil where there is no whole file.
-    static func open(_ path: String, on disk: BrokerDisk) throws(FileError)
+    static func open(
+        _ path: String, on disk: BrokerDisk, _ notices: (String) -> Void
+    ) throws(FileError)
         -> (ConsumerFile, state: [UInt8], changes: [Change])?
     {
-        guard let (twin, state, tail) = try TwinFile.open(path, on: disk) else { return nil }
+        guard let (twin, state, tail) = try TwinFile.open(path, on: disk, notices) else {
+            return nil
+        }
         var file = ConsumerFile(twin: twin)
         var changes: [Change] = []
         while let change = read(tail, at: changes.count * recordSize) { changes.append(change) }
         file.changes = changes.count * recordSize
+        if file.changes < tail.count {
+            notices("\(path): the last \(tail.count - file.changes) bytes cannot be read")
+        }
         try file.twin.keep(tail: file.changes, of: tail.count)
         return (file, state, changes)
     }

@@ -39,7 +39,6 @@ struct FlowControl {
 struct CountedMessages {
     private var through: UInt64 = 0
     private var count: UInt64 = 0
-    private var first: UInt64 = 0
 
     /// How many messages from `next` on are wanted; nil wants all.
     mutating func count(from next: UInt64, in stream: ServedStream, _ wants: ((String) -> Bool)?)
@@ -55,12 +54,7 @@ struct CountedMessages {
             }
             return last + 1 - next - gone
         }
-        if through + 1 < next || first != stream.first, through < last {
-            (through, count) = (next - 1, 0)
-        } else if first != stream.first {
-            (through, count) = (next - 1, 0)
-        }
-        first = stream.first
+        if through + 1 < next { (through, count) = (next - 1, 0) }
         while through < last {
             let (found, seen) = try stream.read(
                 from: through + 1, limit: 4096, wants: wants)
@@ -116,7 +110,7 @@ extension ConsumerConfiguration {
     /// Nanoseconds until a message comes again after so many deliveries.
     func wait(after attempt: Int64) -> Int64 {
         guard !backoff.isEmpty else { return wait }
-        return backoff[min(Int(attempt) - 1, backoff.count - 1)]
+        return max(backoff[min(Int(clamping: attempt) - 1, backoff.count - 1)], 1_000_000)
     }
 }
 

@@ -23,6 +23,12 @@ extension JetStream {
             guard stream.configuration.subjects.contains(where: { Subject.overlap($0, filter) })
             else { throw .filterOutside }
         }
+        if let subject = configuration.deliverSubject,
+            stream.configuration.subjects.contains(where: { Subject.overlap($0, subject) })
+        {
+            throw JetStreamError(400, 10081, "consumer deliver subject forms a cycle")
+        }
+        if stream.consumers[name]?.isDurable == true { configuration.durable = name }
         if configuration.durable == nil, configuration.inactiveThreshold == 0 {
             configuration.inactiveThreshold = 5_000_000_000
         }
@@ -37,7 +43,7 @@ extension JetStream {
         let consumer = try asking { () throws(BrokerError) in
             stream.refresh()
             let consumer = try ServedConsumer(
-                name, configuration, of: stream, created: runtime.now(), at: .now())
+                name, configuration, of: stream, created: runtime.now(), at: hub.now)
             try createFile(consumer)
             return consumer
         }
@@ -144,7 +150,7 @@ extension JetStream {
         guard let reply = message.reply, tokens.count == 5,
             let consumer = streams[String(tokens[3])]?.consumers[String(tokens[4])]
         else { return }
-        consumer.pull(message.payload, inbox: reply, at: .now())
+        consumer.pull(message.payload, inbox: reply, at: hub.now)
     }
 }
 

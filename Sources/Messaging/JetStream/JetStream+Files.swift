@@ -39,25 +39,43 @@ extension JetStream {
         } catch { throw error.unavailable }
     }
 
-    /// A stream that the broker has, as its files say. One without a file of ours is owned by
-    /// publishers in this process.
-    func open(_ name: String) throws(BrokerError) -> ServedStream {
+    /// A stream that the broker has, as its files say; nil for one that was never made in full.
+    func open(_ name: String) throws(BrokerError) -> ServedStream? {
         let segments = try broker.opened(name)
-        let now = runtime.now()
+        let path = "\(folder(of: name))/stream"
         let found: (StreamFile, state: [UInt8], gaps: [UInt64])?
+        let wasServed: Bool
         do throws(FileError) {
-            found = try StreamFile.open("\(folder(of: name))/stream", on: disk)
+            found = try StreamFile.open(path, on: disk, notices)
+            wasServed = try disk.names(in: folder(of: name)).contains { $0.hasPrefix("stream.") }
         } catch { throw error.unavailable }
-        guard let (file, bytes, gaps) = found else {
-            var configuration = StreamConfiguration(name: name)
-            configuration.subjects = [Self.subjects(of: name)]
-            configuration.maximumBytes = Int64(broker.settings.retainedBytes)
-            configuration.allowsDirect = true
-            configuration.deniesPurge = true
-            let stream = ServedStream(configuration, segments, created: now, hub)
-            try openConsumers(of: stream)
-            return stream
+        let stream: ServedStream
+        if let (file, bytes, gaps) = found {
+            stream = try open(segments, bytes, gaps, path)
+            stream.file = file
+            try stream.enforceAfterOpening()
+        } else if name.hasPrefix("kassa-"), !wasServed {
+            stream = ServedStream(
+                ownConfiguration(name), segments, created: runtime.now(), hub, isOwned: true)
+        } else if segments.extent.last == 0 {
+            try broker.remove(name)
+            return nil
+        } else {
+            notices(
+                "\(path) is damaged or gone: stream \(name) keeps its messages and takes no new "
+                    + "ones until its configuration is updated")
+            stream = ServedStream(
+                StreamConfiguration(name: name), segments, created: runtime.now(), hub)
+            try createFile(stream)
         }
+        try openConsumers(of: stream)
+        return stream
+    }
+
+    private func open(
+        _ segments: SegmentStream, _ bytes: [UInt8], _ gaps: [UInt64], _ path: String
+    ) throws(BrokerError) -> ServedStream {
+        let now = runtime.now()
         do {
             let json = try JSONObject(try JSON(parsing: bytes))
             let configuration = try StreamConfiguration(try json.object("config"))
@@ -67,17 +85,26 @@ extension JetStream {
             segments.bound(configuration.bounds)
             let created = Timestamp(try json.string("created")) ?? now
             let stream = ServedStream(configuration, segments, created: created, hub)
-            stream.file = file
             try stream.recall(json, gaps)
             try stream.findHeld()
             try stream.recallIDs(at: now)
-            try openConsumers(of: stream)
             return stream
         } catch let error as BrokerError {
             throw error
         } catch {
-            throw .unavailable("\(folder(of: name))/stream says what this build does not know")
+            throw .unavailable("\(path) says what this build does not know")
         }
+    }
+
+    /// What a stream is that publishers in this process own.
+    private func ownConfiguration(_ name: String) -> StreamConfiguration {
+        var configuration = StreamConfiguration(name: name)
+        configuration.subjects = [Self.subjects(of: name)]
+        configuration.maximumBytes = Int64(broker.settings.retainedBytes)
+        configuration.allowsDirect = true
+        configuration.deniesPurge = true
+        configuration.deniesDelete = true
+        return configuration
     }
 
     /// What a stream of the shop's own carries: `kassa-orders` has `kassa.orders.>`.
@@ -101,11 +128,11 @@ extension JetStream {
 
     private func openConsumer(_ name: String, of stream: ServedStream) throws(FileError) {
         let path = path(of: name, in: stream.name)
-        guard let (file, state, changes) = try ConsumerFile.open(path, on: disk) else {
+        guard let (file, state, changes) = try ConsumerFile.open(path, on: disk, notices) else {
             return notices("\(path) is damaged; its consumer is forgotten")
         }
         do {
-            let now = Moment.now()
+            let now = hub.now
             let json = try JSONObject(try JSON(parsing: state))
             let configuration = try ConsumerConfiguration(try json.object("config"))
             let due = now + .nanoseconds(configuration.wait)

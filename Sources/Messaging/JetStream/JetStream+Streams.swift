@@ -43,7 +43,7 @@ extension JetStream {
         let stream = try stream(request)
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == stream.name else { throw .mismatchedStream }
-        guard stream.file != nil else {
+        guard !stream.isOwned else {
             throw .stream("this stream is the shop's own; its settings decide")
         }
         guard configuration.storage == stream.configuration.storage else {
@@ -121,7 +121,7 @@ extension JetStream {
 
     func deleteStream(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
-        guard stream.file != nil else {
+        guard !stream.isOwned else {
             throw JetStreamError(
                 500, 10057, "this stream is the shop's own and is not to be deleted")
         }
@@ -131,7 +131,7 @@ extension JetStream {
 
     func purge(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
-        guard stream.file != nil, !stream.configuration.deniesPurge else { throw .purgeDenied }
+        guard !stream.isOwned, !stream.configuration.deniesPurge else { throw .purgeDenied }
         let json = try request.json()
         let (filter, sequence, keep): (String?, Int64, Int64)
         do throws(JSONError) {
@@ -154,7 +154,7 @@ extension JetStream {
 
     func deleteMessage(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
-        guard stream.file != nil, !stream.configuration.deniesDelete else { throw .deleteDenied }
+        guard !stream.isOwned, !stream.configuration.deniesDelete else { throw .deleteDenied }
         let json = try request.json()
         let sequence: Int64
         do throws(JSONError) { sequence = try json.integer("seq") } catch { throw .badRequest }

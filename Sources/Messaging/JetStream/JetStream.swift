@@ -66,6 +66,9 @@ package final class JetStream: HubService {
         var wake = nextTick
         for stream in streams.values {
             stream.refresh()
+            do throws(BrokerError) { try stream.forward() } catch {
+                notices("stream \(stream.name): \(error)")
+            }
             wake = min(wake, stream.work(at: now, notices))
         }
         return wake
@@ -79,7 +82,7 @@ package final class JetStream: HubService {
             let consumer = streams[String(Substring(tokens[2]))]?
                 .consumers[String(Substring(tokens[3]))]
         else { return }
-        consumer.take(message.payload, of: sequence, reply: message.reply, at: .now())
+        consumer.take(message.payload, of: sequence, reply: message.reply, at: hub.now)
     }
 
     private func takeFlowAnswer(_ message: ClientOperation.Publish) {
@@ -103,7 +106,13 @@ package final class JetStream: HubService {
             routes.remove(id, from: pattern)
             hub.unlisten(pattern, self)
         }
-        guard stream.file != nil else { return }
+        guard stream.file != nil else {
+            // Nobody but its owner publishes what others take for its owner's.
+            for pattern in stream.configuration.subjects where stream.isOwned {
+                hub.reserve(pattern)
+            }
+            return
+        }
         routed[stream.name] = stream.configuration.subjects.map { pattern in
             defer { nextRoute += 1 }
             routes.insert(stream.name, at: pattern, id: nextRoute)
@@ -125,7 +134,7 @@ package final class JetStream: HubService {
     private func findStreams() {
         for name in broker.names where streams[name] == nil && !name.contains(".") {
             do throws(BrokerError) {
-                add(try open(name))
+                if let stream = try open(name) { add(stream) }
             } catch { notices("stream \(name) is not offered: \(error)") }
         }
     }

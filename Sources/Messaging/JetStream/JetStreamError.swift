@@ -31,6 +31,8 @@ struct JetStreamError: Error, Hashable {
     static let purgeDenied = JetStreamError(400, 10110, "purge not permitted")
     static let deleteDenied = JetStreamError(400, 10110, "message delete not permitted")
     static let notDeleted = JetStreamError(404, 10043, "no message is there to delete")
+    static let tooManyGaps = JetStreamError(
+        503, 10077, "too many messages were taken out from between others; purge the oldest")
     static let fullOfMessages = JetStreamError(503, 10077, "maximum messages exceeded")
     static let fullOfBytes = JetStreamError(503, 10077, "maximum bytes exceeded")
 

@@ -1,5 +1,8 @@
 /// Places in a stream whose messages were taken out, as ranges that do not touch each other.
 struct SequenceGaps {
+    /// What a stream's file can hold of them.
+    static let mostRanges = 4_000_000
+
     private(set) var ranges: [ClosedRange<UInt64>] = []
     private(set) var count: UInt64 = 0
 

@@ -25,6 +25,8 @@ final class ServedConsumer {
     private var starts: [UInt64] = []
     private var ahead: ArraySlice<StoredMessage> = []
     private var counted = CountedMessages()
+    /// Who waits to hear that what he said of a message is kept.
+    private var confirmations: [String] = []
     private let filter: SubjectPattern?
     /// When somebody was last interested.
     private var seen: Moment
@@ -71,13 +73,21 @@ final class ServedConsumer {
         progress.trim(before: first)
         while let sequence = ahead.first?.sequence, sequence < first { ahead.removeFirst() }
         starts.removeAll { $0 < first }
-        next = max(next, first)
+        if first > next {
+            // How many of what went were wanted nobody knows.
+            counted = CountedMessages()
+            next = first
+        }
     }
 
     /// A message was taken out of the stream.
     func forget(_ message: StoredMessage) {
-        guard wants(message.message.subject) else { return }
+        guard wants(message.message.subject) else {
+            if message.sequence == next { next += 1 }
+            return
+        }
         counted.forget(message.sequence, from: next)
+        if message.sequence == next { next += 1 }
         ahead.removeAll { $0.sequence == message.sequence }
         starts.removeAll { $0 == message.sequence }
         settle(message.sequence)
@@ -324,9 +334,17 @@ final class ServedConsumer {
             return
         case nil: return
         }
-        // Said once it is in the file: `work` writes before anything is sent.
-        if let reply { say([], to: reply) }
+        if let reply { confirmations.append(reply) }
     }
+
+    /// Says what was taken in, once it is in the file.
+    func confirm() {
+        for reply in confirmations { say([], to: reply) }
+        confirmations.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether it counts what is before it, one by one.
+    var counts: Bool { filter != nil }
 
     private func settle(_ sequence: UInt64) {
         if configuration.acknowledgement == .all {

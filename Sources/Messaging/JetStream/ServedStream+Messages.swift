@@ -15,6 +15,20 @@ extension ServedStream {
         return (found.messages.filter { !gaps.contains($0.sequence) }, found.through)
     }
 
+    /// Tells those who merely listen what publishers in this process have stored.
+    func forward() throws(BrokerError) {
+        guard isOwned, forwarded < last else { return }
+        guard configuration.subjects.contains(where: hub.isHeard) else {
+            forwarded = last
+            return
+        }
+        let (messages, through) = try read(from: forwarded + 1, limit: 1024, wants: { _ in true })
+        for message in messages {
+            hub.publish(message.message.published(reply: nil), by: 0, echoes: true)
+        }
+        forwarded = through
+    }
+
     /// One message; nil where it is not kept.
     func message(at sequence: UInt64) throws(BrokerError) -> StoredMessage? {
         gaps.contains(sequence) ? nil : try segments.message(at: sequence)
@@ -24,12 +38,16 @@ extension ServedStream {
     @discardableResult
     func delete(_ sequence: UInt64) throws(BrokerError) -> Bool {
         guard let message = try message(at: sequence) else { return false }
-        gaps.insert(sequence)
-        file?.note(gap: sequence)
-        index.forget(message)
-        for consumer in consumers.values { consumer.forget(message) }
+        takeOut(message)
         refresh()
         return true
+    }
+
+    private func takeOut(_ message: StoredMessage) {
+        gaps.insert(message.sequence)
+        file?.note(gap: message.sequence)
+        index.forget(message)
+        for consumer in consumers.values { consumer.forget(message) }
     }
 
     /// Gives up messages before `sequence`, all or those of some subjects, of which the newest may
@@ -41,14 +59,7 @@ extension ServedStream {
     {
         let before = count
         if let filter {
-            var found: [UInt64] = []
-            var at = first
-            while at < sequence, at <= last {
-                let (messages, through) = try read(from: at, limit: 4096, wants: filter.matches)
-                found += messages.map(\.sequence).filter { $0 < sequence }
-                at = through + 1
-            }
-            for sequence in found.dropLast(keep) { try delete(sequence) }
+            try purge(before: sequence, of: filter, keep: keep)
         } else {
             segments.trim(before: keepBound(sequence, keep))
             refresh()
@@ -56,6 +67,34 @@ extension ServedStream {
         try findHeld()
         try save()
         return before - count
+    }
+
+    private func purge(before sequence: UInt64, of filter: SubjectPattern, keep: Int)
+        throws(BrokerError)
+    {
+        var left = try count(before: sequence, of: filter)
+        var at = first
+        while at < sequence, at <= last, left > keep {
+            let (messages, through) = try read(from: at, limit: 4096, wants: filter.matches)
+            for message in messages where message.sequence < sequence && left > keep {
+                takeOut(message)
+                left -= 1
+            }
+            at = through + 1
+        }
+        refresh()
+    }
+
+    private func count(before sequence: UInt64, of filter: SubjectPattern) throws(BrokerError)
+        -> Int
+    {
+        var (count, at) = (0, first)
+        while at < sequence, at <= last {
+            let (messages, through) = try read(from: at, limit: 4096, wants: filter.matches)
+            count += messages.count { $0.sequence < sequence }
+            at = through + 1
+        }
+        return count
     }
 
     /// The first place of the newest messages that are to be kept, or `sequence` if it is lower.

@@ -17,6 +17,8 @@ final class ServedStream {
     }
 
     let segments: SegmentStream
+    /// Whether publishers in this process own it.
+    let isOwned: Bool
     let hub: Hub
     let created: Timestamp
     private(set) var configuration: StreamConfiguration
@@ -29,6 +31,8 @@ final class ServedStream {
     /// The places of each subject's messages, where a subject may have so many only.
     private var held: [String: [UInt64]] = [:]
     private(set) var extent: StreamExtent
+    /// How far those who merely listen were told of what publishers in this process store.
+    var forwarded: UInt64
     private var waiting: [Waiting] = []
     private var waitingBytes = 0
     private var ids: [String: UInt64] = [:]
@@ -42,11 +46,13 @@ final class ServedStream {
 
     init(
         _ configuration: StreamConfiguration, _ segments: SegmentStream, created: Timestamp,
-        _ hub: Hub
+        _ hub: Hub, isOwned: Bool = false
     ) {
+        self.isOwned = isOwned
         (self.configuration, self.segments, self.hub) = (configuration, segments, hub)
         self.created = created
         extent = segments.extent
+        forwarded = extent.last
     }
 
     /// Looks at what publishers in this process have done, and at what has grown too old.
@@ -109,10 +115,19 @@ final class ServedStream {
         }
         guard configuration.maximumMessages > 0 else { return }
         while count > configuration.maximumMessages {
+            // Who counts what is before him has to know what goes.
+            if consumers.values.contains(where: \.counts),
+                let oldest = try message(at: first)
+            {
+                for consumer in consumers.values { consumer.forget(oldest) }
+            }
             segments.trim(before: first + 1)
             refresh()
         }
     }
+
+    /// What was over the limits when the process ended is so again.
+    func enforceAfterOpening() throws(BrokerError) { try enforceLimits([]) }
 
     // MARK: Publishing
 
@@ -124,14 +139,18 @@ final class ServedStream {
             }
             if let stream = expected.stream, stream != name { throw .expectedStream }
             if !expected.id.isEmpty, let sequence = ids[expected.id] {
-                return answer(message.reply, sequence: sequence, isDuplicate: true)
+                // It is one once the first is stored, and not before.
+                if sequence > last { commit() }
+                if ids[expected.id] != nil {
+                    return answer(message.reply, sequence: sequence, isDuplicate: true)
+                }
             }
             try check(expected, message)
             try checkRoom(message)
             let stored = BrokerMessage(
                 subject: message.subject, id: expected.id, headers: message.headers,
                 payload: message.payload)
-            do throws(BrokerError) { try BrokerRules.check([stored]) } catch {
+            do throws(BrokerError) { try BrokerRules.checkStored(stored) } catch {
                 throw JetStreamError(400, 10054, "\(error)")
             }
             waiting.append(Waiting(message: stored, reply: message.reply))
@@ -161,6 +180,7 @@ final class ServedStream {
     }
 
     private func checkRoom(_ message: ClientOperation.Publish) throws(JetStreamError) {
+        guard gaps.ranges.count < SequenceGaps.mostRanges else { throw .tooManyGaps }
         let size = message.headers.count + message.payload.count
         if configuration.maximumMessageSize >= 0, size > configuration.maximumMessageSize {
             throw .tooLarge
@@ -184,6 +204,7 @@ final class ServedStream {
         do throws(BrokerError) {
             let newest = try segments.publish(batch.map(\.message), expectedLast: last)
             refresh()
+            index.note(batch.map(\.message), last: newest)
             try enforceLimits(batch.map(\.message))
             try saveGaps()
             var sequence = newest - UInt64(batch.count)
@@ -282,7 +303,7 @@ final class ServedStream {
             return (last + 1, try index.newest(matching: filter, in: self))
         case .sequence:
             let sequence = UInt64(clamping: consumer.startSequence ?? 1)
-            return (min(max(sequence, first), max(last + 1, sequence)), [])
+            return (min(max(sequence, first), last + 1), [])
         case .time:
             return (try segments.sequence(at: consumer.startTime ?? .epoch), [])
         }
@@ -295,6 +316,10 @@ final class ServedStream {
         var wake = Moment.never
         for (_, consumer) in consumers {
             do throws(BrokerError) {
+                // What was settled is confirmed once it is in its file, also where nothing can be
+                // handed out.
+                try consumer.save()
+                consumer.confirm()
                 wake = min(wake, try consumer.work(at: now))
                 try consumer.save()
             } catch {

@@ -26,6 +26,7 @@ struct StreamConfiguration: Hashable {
     var deniesDelete = false
 
     static let maximumSubjects = 64
+    static let maximumDescription = 4096
 
     init(name: String) { self.name = name }
 
@@ -72,9 +73,12 @@ struct StreamConfiguration: Hashable {
             guard !Subject.overlap("$JS.>", subject) else {
                 throw .stream("subjects overlap with jetstream api")
             }
-            if subjects[..<index].contains(subject) {
+            if subjects[..<index].contains(where: { Subject.overlap($0, subject) }) {
                 throw .stream("duplicate subjects detected")
             }
+        }
+        guard (description ?? "").utf8.count <= Self.maximumDescription else {
+            throw .stream("description is too long, maximum allowed is 4096")
         }
         guard storage == "file" || storage == "memory" else { throw .invalidJSON }
         if maximumAge > 0, duplicateWindow > maximumAge {

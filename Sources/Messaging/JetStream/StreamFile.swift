@@ -17,14 +17,21 @@ struct StreamFile {
     }
 
     /// What was written last, and the places since; nil where there is no whole file.
-    static func open(_ path: String, on disk: BrokerDisk) throws(FileError)
+    static func open(
+        _ path: String, on disk: BrokerDisk, _ notices: (String) -> Void
+    ) throws(FileError)
         -> (StreamFile, state: [UInt8], gaps: [UInt64])?
     {
-        guard let (twin, state, tail) = try TwinFile.open(path, on: disk) else { return nil }
+        guard let (twin, state, tail) = try TwinFile.open(path, on: disk, notices) else {
+            return nil
+        }
         var file = StreamFile(twin: twin)
         var gaps: [UInt64] = []
         while let gap = read(tail, at: gaps.count * recordSize) { gaps.append(gap) }
         file.changes = gaps.count * recordSize
+        if file.changes < tail.count {
+            notices("\(path): the last \(tail.count - file.changes) bytes cannot be read")
+        }
         try file.twin.keep(tail: file.changes, of: tail.count)
         return (file, state, gaps)
     }

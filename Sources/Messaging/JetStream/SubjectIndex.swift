@@ -29,6 +29,15 @@ struct SubjectIndex {
         return newest.count
     }
 
+    /// The newest messages have just been stored.
+    mutating func note(_ messages: [BrokerMessage], last: UInt64) {
+        guard through > 0, through + UInt64(messages.count) == last else { return }
+        for message in messages {
+            through += 1
+            newest[message.subject] = through
+        }
+    }
+
     /// A message is gone. Where it was the newest, all is looked at again.
     mutating func forget(_ message: StoredMessage) {
         if newest[message.message.subject] == message.sequence { self = SubjectIndex() }

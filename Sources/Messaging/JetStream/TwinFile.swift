@@ -11,7 +11,7 @@ struct TwinFile {
     private static let version: UInt32 = 1
     private static let headSize = 32
     /// Bytes of a file that are looked at.
-    private static let most = 64 * 1024 * 1024
+    private static let most = 256 * 1024 * 1024
 
     private let path: String
     private let disk: BrokerDisk
@@ -23,7 +23,9 @@ struct TwinFile {
     private init(_ path: String, _ disk: BrokerDisk) { (self.path, self.disk) = (path, disk) }
 
     /// The newest whole one of the two; nothing where there is none.
-    static func open(_ path: String, on disk: BrokerDisk) throws(FileError)
+    static func open(
+        _ path: String, on disk: BrokerDisk, _ notices: (String) -> Void
+    ) throws(FileError)
         -> (TwinFile, bytes: [UInt8], tail: [UInt8])?
     {
         var twin = TwinFile(path, disk)
@@ -36,11 +38,12 @@ struct TwinFile {
             }
             let size = min(try file.size(), most)
             let all = try file.read(at: 0, count: size)
-            guard let (generation, length) = try head(of: all, path + side),
-                generation > twin.generation
-            else {
+            guard let (generation, length) = try head(of: all, path + side) else {
+                // One that was being made when the process ended has no bytes.
+                if !all.isEmpty { notices("\(path + side) is damaged; the one before it counts") }
                 continue
             }
+            guard generation > twin.generation else { continue }
             (twin.generation, twin.file, twin.end) = (generation, file, all.count)
             newest = (
                 Array(all[headSize..<headSize + length]), Array(all[(headSize + length)...])

@@ -9,6 +9,12 @@ enum WireHeaders {
         return bytes + [0x0D, 0x0A]
     }
 
+    /// The value of a line of that name; nil where there is none.
+    static func value(_ name: StaticString, in block: [UInt8]) -> String? {
+        let found = try? HeaderBlock.read(block) { $0.text(name) }
+        return found ?? nil
+    }
+
     /// Whether the bytes of a text are in the block.
     static func contain(_ text: StaticString, _ block: [UInt8]) -> Bool {
         text.withUTF8Buffer { text in

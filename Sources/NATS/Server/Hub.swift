@@ -1,4 +1,5 @@
 import EventSourcing
+package import Net
 
 /// All connections of a server and what they listen to, without sockets: operations go in, bytes
 /// come out. One thread at a time.
@@ -12,8 +13,13 @@ package final class Hub {
     private var nextService: UInt64 = 1
     /// What each service listens to, by its entries in the tree.
     private var listening: [ObjectIdentifier: [(pattern: String, id: UInt64)]] = [:]
+    /// When the round of input began that is being worked on.
+    package var now = Moment.now()
     private(set) var sessions: [UInt64: Session] = [:]
     private var nextInterest: UInt64 = 1
+    /// Which patterns are listened to, until somebody begins or ends to listen.
+    private var heard: [String: Bool] = [:]
+    private var reserved: [SubjectPattern] = []
     /// Those that have something to be sent since they were last taken.
     private var touched: Set<UInt64> = []
 
@@ -63,6 +69,7 @@ package final class Hub {
     package func close(_ id: UInt64) {
         guard let session = sessions.removeValue(forKey: id) else { return }
         for held in session.subscriptions.values { router.remove(held.interest) }
+        heard = [:]
         touched.remove(id)
     }
 
@@ -118,6 +125,7 @@ package final class Hub {
             nextInterest += 1
             session.subscriptions[sid] = Session.Held(interest)
             router.add(interest)
+            heard = [:]
         }
         session.acknowledge()
     }
@@ -132,6 +140,7 @@ package final class Hub {
     private func end(_ held: Session.Held, of session: Session) {
         session.subscriptions[held.interest.sid] = nil
         router.remove(held.interest)
+        heard = [:]
     }
 
     private func publish(_ message: ClientOperation.Publish, from session: Session)
@@ -142,6 +151,10 @@ package final class Hub {
         }
         guard Subject.isValid(message.subject) else {
             return session.say(ServerMessages.error("Invalid Publish Subject"))
+        }
+        if reserved.contains(where: { $0.matches(message.subject) }) {
+            return session.say(
+                ServerMessages.error("Permissions Violation for Publish to \"\(message.subject)\""))
         }
         session.acknowledge()
         let wasHeard = publish(message, by: session.id, echoes: session.options.echoes)
@@ -174,17 +187,36 @@ package final class Hub {
         return !served.isEmpty || !receivers.isEmpty
     }
 
+    /// Whether a client listens to any subject that a pattern stands for.
+    package func isHeard(_ pattern: String) -> Bool {
+        if let known = heard[pattern] { return known }
+        let isHeard = sessions.values.contains { session in
+            session.subscriptions.values.contains {
+                Subject.overlap($0.interest.pattern, pattern)
+            }
+        }
+        heard[pattern] = isHeard
+        return isHeard
+    }
+
+    /// Keeps subjects for the server's own: clients may listen to them and not publish.
+    package func reserve(_ pattern: String) { reserved.append(SubjectPattern(pattern)) }
+
     /// Whether anybody listens to a subject.
     package func hasInterest(in subject: String) -> Bool { router.hasInterest(in: subject) }
 
     /// Whether somebody listens to a subject who takes what there is for him: there is no use in
     /// having more than a few MiB wait.
     package func hasRoom(_ subject: String) -> Bool {
-        let receivers = router.receivers(of: subject, except: nil)
-        return !receivers.isEmpty
-            && receivers.allSatisfy {
-                sessions[$0.connection].map { $0.output.count < limits.comfortable } ?? true
-            }
+        let listeners = router.listeners(to: subject)
+        let ready = listeners.filter { isComfortable($0) }
+        // Of a queue one is enough; each other has to follow.
+        return !ready.isEmpty
+            && listeners.allSatisfy { $0.queue != nil || isComfortable($0) }
+    }
+
+    private func isComfortable(_ interest: Router.Interest) -> Bool {
+        sessions[interest.connection].map { $0.output.count < limits.comfortable } ?? true
     }
 
     /// A message for one subject's listeners under another subject: what a stream delivers keeps
@@ -193,7 +225,7 @@ package final class Hub {
     /// - Returns: whether there was anybody.
     @discardableResult
     package func send(_ message: ClientOperation.Publish, toListenersOf inbox: String) -> Bool {
-        let receivers = router.receivers(of: inbox, except: nil)
+        let receivers = router.receivers(of: inbox, except: nil, isReady: isComfortable)
         for receiver in receivers { deliver(message, to: receiver) }
         return !receivers.isEmpty
     }
@@ -204,6 +236,12 @@ package final class Hub {
         guard let session = sessions[interest.connection],
             let held = session.subscriptions[interest.sid], held.interest === interest
         else { return false }
+        guard session.output.count <= limits.pending else {
+            // It is cut off with what waits for it now: more would be no use to anybody.
+            session.isOverfull = true
+            touched.insert(session.id)
+            return false
+        }
         held.delivered += 1
         ServerMessages.append(
             message, sid: interest.sid, withHeaders: session.options.hasHeaders,

@@ -3,7 +3,7 @@ package struct ServerLimits: Sendable {
     /// Of a control line, without its end.
     package var controlLine = 4096
     /// Of headers and payload together.
-    package var payload = 1024 * 1024
+    package var payload = 1024 * 1024 + 64 * 1024
     /// Connections at once.
     package var connections = 1024
     /// Of one connection.

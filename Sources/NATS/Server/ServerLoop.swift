@@ -14,6 +14,8 @@ final class ServerLoop {
         var watches: Epoll.Interest = .readable
         /// Since when nothing of what waits was taken.
         var stuckSince: Moment?
+        /// Since when so much waits that those who publish to it are held up.
+        var crowdedSince: Moment?
         /// Until when it must have said who it is.
         let loginBy: Moment
         var pingAt: Moment
@@ -69,6 +71,10 @@ final class ServerLoop {
     private var crowded: Set<UInt64> = []
     /// Those that publish to such a one, and are not read from until it has caught up.
     private var slowed: Set<UInt64> = []
+    /// Those that have more answers waiting than they read.
+    private var full: Set<UInt64> = []
+    /// Since when no connection can be taken for want of descriptors.
+    private var isAcceptPaused = false
     private var endsBy: Moment?
     private let scratch = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 256 * 1024, alignment: 16)
@@ -91,11 +97,14 @@ final class ServerLoop {
         var wake = haveServicesWork()
         while !isFinished {
             if !slowed.isEmpty, crowded.isEmpty { wake = now }
+            if full.contains(where: { links[$0].map(hasRoom) ?? true }) { wake = now }
             let count = epoll.wait(&ready, now: now, until: min(nextSweep, wake ?? nextSweep))
             now = Moment.now()
+            hub.now = now
             for event in ready.prefix(count) { dispatch(event) }
             carryOutCalls()
             resumeSlowed()
+            resumeFull()
             wake = haveServicesWork()
             flushTouched()
             if now >= nextSweep {
@@ -147,10 +156,29 @@ final class ServerLoop {
             guard let listener else { return }
             var peer = [CChar](repeating: 0, count: Int(KASSA_PEER_CAPACITY))
             let number = kassa_accept(listener.number, &peer, peer.count)
-            guard number >= 0 else { return }
+            guard number >= 0 else {
+                if number == -EMFILE || number == -ENFILE { pauseAccepting(listener) }
+                return
+            }
             let bytes = peer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             admit(Descriptor(owning: number), String(decoding: bytes, as: UTF8.self))
         }
+    }
+
+    /// Without descriptors the listener would be ready for ever: it is looked at again with the
+    /// next sweep.
+    private func pauseAccepting(_ listener: Descriptor) {
+        isAcceptPaused = true
+        epoll.remove(listener.number)
+        notices("no more connections can be taken: the process has no descriptors left")
+    }
+
+    private func resumeAccepting() {
+        guard isAcceptPaused, let listener else { return }
+        isAcceptPaused = false
+        do throws(SystemError) {
+            try epoll.add(listener.number, .readable, token: Self.listenerToken)
+        } catch { isAcceptPaused = true }
     }
 
     private func admit(_ socket: Descriptor, _ peer: String) {
@@ -186,7 +214,7 @@ final class ServerLoop {
     /// Carries out what has come in full.
     private func carryOut(_ link: Link) {
         do throws(ClientFault) {
-            while !link.session.isEnding, !link.session.isSlowed,
+            while !link.session.isEnding, !link.session.isSlowed, hasRoom(link),
                 let operation = try link.parser.next()
             {
                 try hub.take(operation, from: link.session)
@@ -195,8 +223,13 @@ final class ServerLoop {
             if case .said(let text) = error { link.session.say(ServerMessages.error(text)) }
             return end(link, error.reason)
         }
-        guard link.session.isSlowed else { return }
-        slowed.insert(link.session.id)
+        if link.session.isSlowed {
+            slowed.insert(link.session.id)
+        } else if !hasRoom(link) {
+            full.insert(link.session.id)
+        } else {
+            return
+        }
         watch(link, link.watches.subtracting(.readable))
     }
 
@@ -231,8 +264,13 @@ final class ServerLoop {
         link.session.output.removeAll(keepingCapacity: capacity <= 1 << 20)
         link.sent = 0
         crowded.remove(link.session.id)
+        link.crowdedSince = nil
         if link.session.isEnding { return close(link.session.id, link.endsBecause) }
-        watch(link, link.session.isSlowed ? [] : .readable)
+        watch(link, isReadable(link) ? .readable : [])
+    }
+
+    private func isReadable(_ link: Link) -> Bool {
+        !link.session.isSlowed && !full.contains(link.session.id)
     }
 
     /// It does not take what there is for it now.
@@ -242,15 +280,17 @@ final class ServerLoop {
             link.sent = 0
         }
         link.stuckSince = link.stuckSince ?? now
-        guard link.waiting <= limits.pending else {
+        guard link.waiting <= limits.pending, !link.session.isOverfull else {
             return close(link.session.id, "\(link.waiting) bytes wait that it does not take")
         }
         if link.waiting > limits.crowded {
             crowded.insert(link.session.id)
+            link.crowdedSince = link.crowdedSince ?? now
         } else {
             crowded.remove(link.session.id)
+            link.crowdedSince = nil
         }
-        watch(link, link.session.isSlowed ? .writable : [.readable, .writable])
+        watch(link, isReadable(link) ? [.readable, .writable] : .writable)
     }
 
     /// Whoever was held up for the sake of others goes on once all of them have caught up.
@@ -261,6 +301,23 @@ final class ServerLoop {
         for id in resumed.sorted() {
             guard let link = links[id] else { continue }
             link.session.isSlowed = false
+            watch(link, link.watches.union(.readable))
+            carryOut(link)
+        }
+    }
+
+    /// Whether what a client asks can be answered: what it does not read is not to pile up.
+    private func hasRoom(_ link: Link) -> Bool { link.waiting < limits.comfortable }
+
+    /// Whoever has read the answers to what he asked is asked on.
+    private func resumeFull() {
+        for id in full.sorted() {
+            guard let link = links[id] else {
+                full.remove(id)
+                continue
+            }
+            guard hasRoom(link) else { continue }
+            full.remove(id)
             watch(link, link.watches.union(.readable))
             carryOut(link)
         }
@@ -279,19 +336,29 @@ final class ServerLoop {
         guard let link = links.removeValue(forKey: id) else { return }
         crowded.remove(id)
         slowed.remove(id)
+        full.remove(id)
         hub.close(id)
         epoll.remove(link.socket.number)
         link.socket.close()
         guard let why else { return }
-        let name = link.session.options.name.map { " (\($0.prefix(64)))" } ?? ""
+        let letters = link.session.options.name?.prefix(64).map { letter in
+            letter.isASCII && (letter.asciiValue ?? 0) >= 0x20 && letter.asciiValue != 0x7F
+                ? letter : "?"
+        }
+        let name = letters.map { " (\(String($0)))" } ?? ""
         notices("connection \(id) from \(link.peer)\(name) is closed: \(why)")
     }
 
     /// Ends what has taken too long, and asks the silent whether they are there.
     private func sweep() {
+        resumeAccepting()
         for (id, link) in links {
             if let since = link.stuckSince, now >= since + limits.writeDeadline {
                 close(id, "it took nothing for \(limits.writeDeadline)")
+                continue
+            }
+            if let since = link.crowdedSince, now >= since + limits.writeDeadline {
+                close(id, "it is behind by \(link.waiting) bytes, and others wait for it")
                 continue
             }
             if login.isRequired, !link.session.hasConnected, now >= link.loginBy {

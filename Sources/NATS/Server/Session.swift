@@ -22,6 +22,8 @@ package final class Session {
     /// Once it has got all that waits for it, it is closed.
     package var isEnding = false
     var pingsUnanswered = 0
+    /// Whether more was to be sent to it than may wait.
+    var isOverfull = false
     /// Whether it publishes to somebody who does not keep up: it is not read from meanwhile.
     var isSlowed = false
 

@@ -22,7 +22,8 @@ struct Observatory: Sendable {
     }
 
     let services: [Service]
-    let broker: SegmentBroker
+    /// What the broker holds of each log.
+    let holdings: @Sendable () -> [StreamHoldings]
     let projections: ProjectionRunner
     let freshness: Freshness
     let mails: CountedMailer
@@ -49,7 +50,7 @@ struct Observatory: Sendable {
             }
         }
         readings.lags = lags()
-        readings.streams = broker.holdings()
+        readings.streams = holdings()
         readings.projectionLag = projections.lag
         readings.isProjectionStale = freshness.staleReason != nil
         (readings.mailsSent, readings.mailsFailed) = (mails.sent, mails.failed)

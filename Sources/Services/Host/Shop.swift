@@ -5,6 +5,7 @@ import EventStore
 import Gateway
 import HTTP
 import Messaging
+package import NATS
 import Notifications
 import Orders
 import Payments
@@ -28,6 +29,11 @@ package final class Shop: Sendable {
         /// Bytes kept on the folder's disk for what is under way when the rest is full; with less
         /// than that free beside them nothing new is taken.
         package var diskReserve: Int64 = 0
+        /// A broker over NATS in place of the built-in one.
+        package var broker: NATSAddress?
+        /// Where the built-in broker lets NATS' clients listen; 0 takes a free port, nil lets
+        /// nobody.
+        package var brokerPort: UInt16?
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -58,6 +64,9 @@ package final class Shop: Sendable {
     /// Of its own, so that slow reports do not hide how the shop does.
     private let scrapes = Sidework("gateway-metrics")
     private let server: HTTPServer
+    private let brokerServer: BrokerServer?
+    /// Where NATS' clients find the broker; nil where they do not.
+    package var brokerPort: UInt16? { brokerServer?.port }
     /// The port it listens on.
     package var port: UInt16 { server.port }
 
@@ -93,7 +102,7 @@ package final class Shop: Sendable {
         let (data, notice) = (settings.data, settings.notice)
         let runtime = SystemRuntime(notice: notice)
         (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
-        let broker = try Self.openBroker(data, runtime, notice)
+        let (broker, holdings) = try Self.openBroker(settings, runtime)
         let wiring = Wiring(data: data)
         func settingsOf(_ log: LogName) -> ServiceSettings { Self.settings(of: log, data, disk) }
         orders = ServiceRunner(
@@ -125,7 +134,7 @@ package final class Shop: Sendable {
             isDiskShort: { disk.reading.isStopped }, notice: notice)
         let observatory = Observatory(
             services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
-            broker: broker, projections: projections, freshness: freshness, mails: mails,
+            holdings: holdings, projections: projections, freshness: freshness, mails: mails,
             disk: disk, load: load, runtime: runtime, startedAt: runtime.now())
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness,
@@ -139,6 +148,7 @@ package final class Shop: Sendable {
             orders: orders, payments: payments, deliveries: deliveries,
             notifications: notifications)
         do {
+            brokerServer = try Self.serve(broker, settings)
             try orders.start()
             try payments.start()
             try deliveries.start()
@@ -168,13 +178,29 @@ package final class Shop: Sendable {
 
     /// Opens the broker, and sees to it that no log is behind what others have read of it, nor the
     /// time behind what the logs have recorded.
-    private static func openBroker(
-        _ data: String, _ runtime: SystemRuntime, _ notice: @escaping @Sendable (String) -> Void
-    ) throws -> SegmentBroker {
-        let broker = try SegmentBroker(folder: "\(data)/broker", runtime: runtime, notices: notice)
+    private static func openBroker(_ settings: Settings, _ runtime: SystemRuntime) throws
+        -> (any Broker, holdings: @Sendable () -> [StreamHoldings])
+    {
+        let (broker, holdings): (any Broker, @Sendable () -> [StreamHoldings])
+        if let address = settings.broker {
+            let far = NATSBroker(address, name: "kassa")
+            (broker, holdings) = (far, far.holdings)
+        } else {
+            let own = try SegmentBroker(
+                folder: "\(settings.data)/broker", runtime: runtime, notices: settings.notice)
+            (broker, holdings) = (own, own.holdings)
+        }
         runtime.notBefore(
-            try Handshake.check(data: data, broker: broker, at: runtime.now(), notice: notice))
-        return broker
+            try Handshake.check(
+                data: settings.data, broker: broker, at: runtime.now(), notice: settings.notice))
+        return (broker, holdings)
+    }
+
+    /// Lets NATS' clients listen to the built-in broker.
+    private static func serve(_ broker: any Broker, _ settings: Settings) throws -> BrokerServer? {
+        guard let port = settings.brokerPort, let own = broker as? SegmentBroker else { return nil }
+        return try BrokerServer.start(
+            own, address: settings.address, port: port, login: .anybody, notices: settings.notice)
     }
 
     /// How many orders the read store shows as completed.
@@ -183,6 +209,7 @@ package final class Shop: Sendable {
     /// Finishes what was begun, and closes all files cleanly.
     package func stop() {
         server.stop(within: .seconds(5))
+        brokerServer?.stop(within: .seconds(1))
         sidework.stop()
         scrapes.stop()
         load.stop()

@@ -1,0 +1,286 @@
+import EventSourcing
+import NATS
+import Net
+
+/// Pulls from one stream for one durable consumer, and acknowledges cumulatively.
+///
+/// Calls from several threads wait for each other; a fetch that waits lets the others in.
+final class StreamConsumer: Sendable {
+    /// How long a fetch keeps others from the connection at once.
+    private static let slice = Duration.milliseconds(50)
+
+    /// After so long without a message no more are waited for than have come.
+    private static let lull = Duration.milliseconds(20)
+    /// What was rejected may come a little later than is asked for.
+    private static let redelivery = Duration.milliseconds(200)
+
+    private struct Handed: Sendable {
+        let sequence: UInt64
+        /// What an acknowledgement is sent to.
+        let reply: String
+    }
+
+    /// The connection and what came over it; whoever holds the lock uses it.
+    private struct Line: @unchecked Sendable {
+        // Reached by one thread at a time, under the monitor's lock.
+        var caller: NATSCaller?
+        /// Where the messages of the pull that is under way come to, and how many may still.
+        var pull: (inbox: String, rest: Int)?
+        /// What has come and was not handed out.
+        var waiting: [(delivered: Delivered, reply: String)] = []
+        var handed: [Handed] = []
+        /// What was rejected first, until it has come again; nothing after it is handed out before.
+        var awaited: UInt64?
+        /// Nothing is asked for before.
+        var restsUntil = Moment(nanoseconds: 0)
+    }
+
+    private let subscription: Subscription
+    private let desk: NATSDesk
+    private let line = Monitor(Line())
+
+    init(_ subscription: Subscription, _ desk: NATSDesk) {
+        (self.subscription, self.desk) = (subscription, desk)
+    }
+
+    func fetch(limit: Int, wait: Duration) throws(BrokerError) -> [Delivered] {
+        // Nothing can follow a dot at the end.
+        if subscription.filter.hasSuffix(".") { return [] }
+        let deadline = Moment.now() + wait
+        while true {
+            let found = try using { (line, caller) throws(NATSCaller.Refusal) in
+                try look(&line, caller, limit: limit, until: deadline)
+            }
+            if let found { return found }
+        }
+    }
+
+    /// - Returns: nil where there is nothing yet, and time is left.
+    private func look(
+        _ line: inout Line, _ caller: NATSCaller, limit: Int, until deadline: Moment
+    ) throws(NATSCaller.Refusal) -> [Delivered]? {
+        let now = Moment.now()
+        if line.waiting.isEmpty {
+            guard now >= line.restsUntil else {
+                try receive(&line, caller, until: min(line.restsUntil, deadline, now + Self.slice))
+                return Moment.now() >= deadline ? [] : nil
+            }
+            let room = BrokerLimits.maximumUnacknowledged - line.handed.count
+            guard room > 0 else {
+                try receive(&line, caller, until: min(deadline, now + Self.slice))
+                return Moment.now() >= deadline ? [] : nil
+            }
+            let ends = line.awaited == nil ? deadline : max(deadline, now + Self.redelivery)
+            if line.pull == nil { try pull(&line, caller, min(limit, room), until: ends, now) }
+            // A pull that does not wait is answered at once.
+            let until = ends <= now ? now + desk.settings.patience : ends
+            while line.pull != nil, line.waiting.isEmpty, Moment.now() < until {
+                try receive(&line, caller, until: min(until, now + Self.slice))
+                if line.waiting.isEmpty, Moment.now() >= now + Self.slice, ends > now {
+                    return nil
+                }
+            }
+        }
+        // What there is comes at once; the server says when that is all.
+        while line.waiting.count < limit, line.pull != nil, !line.waiting.isEmpty {
+            guard try receive(&line, caller, until: .now() + Self.lull) else { break }
+        }
+        guard !line.waiting.isEmpty else { return Moment.now() >= deadline ? [] : nil }
+        return handOut(&line, limit)
+    }
+
+    private func handOut(_ line: inout Line, _ limit: Int) -> [Delivered] {
+        var bytes = 0
+        let taken = line.waiting.prefix(limit).prefix { entry in
+            defer { bytes += entry.delivered.message.size }
+            return bytes < BrokerRules.maximumFetch
+        }
+        line.waiting.removeFirst(taken.count)
+        line.handed += taken.map { Handed(sequence: $0.delivered.sequence, reply: $0.reply) }
+        return taken.map(\.delivered)
+    }
+
+    private func pull(
+        _ line: inout Line, _ caller: NATSCaller, _ count: Int, until deadline: Moment,
+        _ now: Moment
+    ) throws(NATSCaller.Refusal) {
+        let inbox = caller.newInbox()
+        var json = JSONWriter(reserving: 80)
+        json.object { json in
+            json.member("batch", Int64(count))
+            json.member("no_wait", true)
+            let wait = deadline.nanoseconds - now.nanoseconds
+            if wait > 1_000_000 { json.member("expires", min(wait, 3_600_000_000_000)) }
+        }
+        let subject =
+            "$JS.API.CONSUMER.MSG.NEXT.\(subscription.stream).\(subscription.consumer)"
+        try caller.send(
+            Array("PUB \(subject) \(inbox) \(json.bytes.count)\r\n".utf8) + json.bytes
+                + [0x0D, 0x0A])
+        line.pull = (inbox, count)
+    }
+
+    /// Takes in what comes next.
+    ///
+    /// - Returns: false where nothing came in time.
+    @discardableResult
+    private func receive(_ line: inout Line, _ caller: NATSCaller, until deadline: Moment)
+        throws(NATSCaller.Refusal) -> Bool
+    {
+        let delivery: ServerOperation.Delivery
+        if caller.others.isEmpty {
+            guard let next = try caller.next(until: deadline) else { return false }
+            delivery = next
+        } else {
+            delivery = caller.others.removeFirst()
+        }
+        if let status = delivery.status {
+            if delivery.subject == line.pull?.inbox, status != 100 { line.pull = nil }
+            return true
+        }
+        guard let reply = delivery.reply, let place = AcknowledgementSubject(reply) else {
+            return true
+        }
+        if let pull = line.pull {
+            line.pull = pull.rest > 1 ? (pull.inbox, pull.rest - 1) : nil
+        }
+        if let awaited = line.awaited {
+            guard place.sequence == awaited else {
+                // It was on its way when what is before it was rejected.
+                try decline(reply, .zero, caller)
+                return true
+            }
+            line.awaited = nil
+        }
+        let subject = delivery.subject.dropFirst(
+            NATSDesk.prefix(of: subscription.stream).count)
+        let message = BrokerMessage(
+            subject: String(subject), headers: delivery.headers, payload: delivery.payload)
+        line.waiting.append(
+            (
+                Delivered(
+                    sequence: place.sequence, attempt: place.attempt, message: message), reply
+            ))
+        return true
+    }
+
+    func acknowledge(through sequence: UInt64) throws(BrokerError) {
+        try using { (line, caller) throws(NATSCaller.Refusal) in
+            // What was not handed out by this connection is named by its place alone.
+            let reply =
+                line.handed.last { $0.sequence <= sequence }?.reply
+                ?? AcknowledgementSubject.made(subscription, sequence)
+            guard AcknowledgementSubject(reply)?.sequence == sequence else {
+                return
+            }
+            let inbox = caller.newInbox()
+            try caller.send(Array("PUB \(reply) \(inbox) 4\r\n+ACK\r\n".utf8))
+            _ = try caller.answer(to: inbox)
+            line.handed.removeAll { $0.sequence <= sequence }
+            line.waiting.removeAll { $0.delivered.sequence <= sequence }
+            if let awaited = line.awaited, awaited <= sequence { line.awaited = nil }
+        }
+    }
+
+    func reject(from sequence: UInt64, delay: Duration) throws(BrokerError) {
+        try using { (line, caller) throws(NATSCaller.Refusal) in
+            guard let first = line.handed.first(where: { $0.sequence >= sequence }) else { return }
+            let back = line.handed.filter { $0.sequence >= sequence }
+            for entry in back { try decline(entry.reply, delay, caller) }
+            for entry in line.waiting { try decline(entry.reply, delay, caller) }
+            line.handed.removeAll { $0.sequence >= sequence }
+            line.waiting = []
+            line.awaited = first.sequence
+            line.restsUntil = Moment.now() + max(delay, .zero)
+        }
+    }
+
+    private func decline(_ reply: String, _ delay: Duration, _ caller: NATSCaller)
+        throws(NATSCaller.Refusal)
+    {
+        let word = delay > .zero ? "-NAK {\"delay\": \(delay.nanoseconds)}" : "-NAK"
+        try caller.send(Array("PUB \(reply) \(word.utf8.count)\r\n\(word)\r\n".utf8))
+    }
+
+    /// Runs `body` with a connection and the consumer there; after an error the next call makes a
+    /// new one.
+    private func using<Result: Sendable>(
+        _ body: (inout Line, NATSCaller) throws(NATSCaller.Refusal) -> Result
+    ) throws(BrokerError) -> Result {
+        try line.withLock { (line) throws(BrokerError) in
+            do throws(NATSCaller.Refusal) {
+                if let caller = line.caller { return try body(&line, caller) }
+                let caller: NATSCaller
+                do throws(BrokerError) {
+                    caller = try desk.connect()
+                    try desk.makeStream(subscription.stream, by: caller)
+                } catch { throw NATSCaller.Refusal.unreachable("\(error)") }
+                try makeConsumer(caller)
+                line = Line(caller: caller)
+                return try body(&line, caller)
+            } catch {
+                line.caller = nil
+                throw error.broker("consumer \(subscription.consumer)")
+            }
+        }
+    }
+
+    /// Makes the consumer unless it is there with nothing in anybody's hands: what the connection
+    /// before was handed would come again only after a long wait, so it is made anew behind what
+    /// was acknowledged.
+    private func makeConsumer(_ caller: NATSCaller) throws(NATSCaller.Refusal) {
+        let (stream, name) = (subscription.stream, subscription.consumer)
+        var start: UInt64?
+        do throws(NATSCaller.Refusal) {
+            let info = try caller.ask("CONSUMER.INFO.\(stream).\(name)")
+            let filter = info["config"]?["filter_subject"]?.string ?? ""
+            if info["num_ack_pending"]?.integer ?? 0 == 0, filter == wireFilter { return }
+            start = UInt64(clamping: info["ack_floor"]?["stream_seq"]?.integer ?? 0) + 1
+            _ = try caller.ask("CONSUMER.DELETE.\(stream).\(name)")
+        } catch {
+            guard case .refused(10014, _) = error else { throw error }
+        }
+        var json = JSONWriter()
+        json.object { json in
+            json.member("stream_name", stream)
+            json.member("config") { json in
+                json.object { json in
+                    json.member("durable_name", name)
+                    json.member("ack_policy", "all")
+                    json.member("ack_wait", BrokerLimits.acknowledgementWait.nanoseconds)
+                    json.member("max_ack_pending", Int64(BrokerLimits.maximumUnacknowledged))
+                    json.member("deliver_policy", start == nil ? "all" : "by_start_sequence")
+                    if let start { json.member("opt_start_seq", Int64(clamping: start)) }
+                    if !wireFilter.isEmpty { json.member("filter_subject", wireFilter) }
+                }
+            }
+        }
+        _ = try caller.ask("CONSUMER.DURABLE.CREATE.\(stream).\(name)", json.bytes)
+    }
+
+    /// The subscription's filter as a pattern of NATS; empty for all.
+    private var wireFilter: String {
+        guard !subscription.filter.isEmpty else { return "" }
+        return "\(NATSDesk.prefix(of: subscription.stream))\(subscription.filter).>"
+    }
+}
+
+/// `$JS.ACK.STREAM.CONSUMER.attempt.place.…`, and with a domain and an account in front of them.
+struct AcknowledgementSubject {
+    let attempt: Int
+    let sequence: UInt64
+
+    init?(_ text: String) {
+        let tokens = text.utf8.split(separator: Subject.dot)
+        guard tokens.count >= 9 else { return nil }
+        let start = tokens.count >= 11 ? 6 : 4
+        guard let attempt = Int(Substring(tokens[start])),
+            let sequence = UInt64(Substring(tokens[start + 1]))
+        else { return nil }
+        (self.attempt, self.sequence) = (attempt, sequence)
+    }
+
+    static func made(_ subscription: Subscription, _ sequence: UInt64) -> String {
+        "$JS.ACK.\(subscription.stream).\(subscription.consumer).1.\(sequence).\(sequence).0.0"
+    }
+}

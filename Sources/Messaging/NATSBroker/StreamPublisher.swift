@@ -1,0 +1,185 @@
+import EventSourcing
+import Foundation
+import NATS
+import Net
+
+/// Publishes to one stream, and asks what it holds. Calls from several threads wait for each other.
+final class StreamPublisher: Sendable {
+    private let stream: String
+    private let desk: NATSDesk
+    private let line: Monitor<Line>
+
+    /// The connection, where there is one; whoever holds the lock uses it.
+    private struct Line: @unchecked Sendable {
+        // Reached by one thread at a time, under the monitor's lock.
+        var caller: NATSCaller?
+        var isMade = false
+    }
+
+    init(_ stream: String, _ desk: NATSDesk) {
+        (self.stream, self.desk) = (stream, desk)
+        line = Monitor(Line())
+    }
+
+    /// All in one go: each states the sequence it expects, so that where one is refused all after
+    /// it are, and the answer to the last speaks for all.
+    func publish(_ messages: [BrokerMessage], expectedLast: UInt64) throws(BrokerError) -> UInt64 {
+        guard !messages.isEmpty else {
+            let last = try state().last
+            guard last == expectedLast else {
+                throw .wrongLastSequence(expected: expectedLast, actual: last)
+            }
+            return last
+        }
+        return try asking { (caller) throws(BrokerError) in
+            let most = caller.link.maximumPayload
+            let inbox = caller.newInbox()
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(messages.reduce(0) { $0 + $1.size + 256 })
+            for (index, message) in messages.enumerated() {
+                let isLast = index + 1 == messages.count
+                let size = append(
+                    message, expecting: expectedLast + UInt64(index), to: &bytes,
+                    reply: isLast ? inbox : nil)
+                try BrokerRules.limit(size, most, "\(message.id) with its headers", "bytes")
+            }
+            do throws(NATSCaller.Refusal) {
+                try caller.send(bytes)
+                let answer = try NATSCaller.read(try caller.answer(to: inbox).payload)
+                return UInt64(clamping: answer["seq"]?.integer ?? 0)
+            } catch { throw refusal(error, expectedLast, messages.count) }
+        }
+    }
+
+    private func refusal(_ refusal: NATSCaller.Refusal, _ expected: UInt64, _ count: Int)
+        -> BrokerError
+    {
+        // "wrong last sequence: 7"
+        guard case .refused(10071, let text) = refusal,
+            let actual = text.split(separator: " ").last.flatMap({ UInt64($0) })
+        else { return refusal.broker("stream \(stream)") }
+        return .wrongLastSequence(expected: expected, actual: actual)
+    }
+
+    /// - Returns: bytes of headers and payload.
+    private func append(
+        _ message: BrokerMessage, expecting sequence: UInt64, to bytes: inout [UInt8],
+        reply: String?
+    ) -> Int {
+        var headers = Array("NATS/1.0\r\nkassa-id: ".utf8)
+        headers += Array(message.id.utf8)
+        headers += Array("\r\nNats-Expected-Last-Sequence: ".utf8)
+        headers.append(decimal: Int64(clamping: sequence))
+        // What follows the first line of the message's own block, its end included.
+        let own = message.headers.firstIndex(of: 0x0A).map { message.headers[$0...].dropFirst() }
+        headers += [0x0D, 0x0A]
+        headers += own ?? [0x0D, 0x0A]
+        bytes += Array("HPUB ".utf8)
+        bytes += Array(NATSDesk.prefix(of: stream).utf8)
+        bytes += Array(message.subject.utf8)
+        if let reply { bytes += Array(" \(reply)".utf8) }
+        bytes.append(0x20)
+        bytes.append(decimal: Int64(headers.count))
+        bytes.append(0x20)
+        bytes.append(decimal: Int64(headers.count + message.payload.count))
+        bytes += [0x0D, 0x0A]
+        bytes += headers
+        bytes += message.payload
+        bytes += [0x0D, 0x0A]
+        return headers.count + message.payload.count
+    }
+
+    func state() throws(BrokerError) -> StreamState {
+        try asking { (caller) throws(BrokerError) in
+            do throws(NATSCaller.Refusal) {
+                let info = try caller.ask("STREAM.INFO.\(stream)")
+                let state = info["state"]
+                let first = UInt64(clamping: state?["first_seq"]?.integer ?? 0)
+                let last = UInt64(clamping: state?["last_seq"]?.integer ?? 0)
+                let isEmpty = state?["messages"]?.integer ?? 0 == 0
+                return StreamState(
+                    first: isEmpty ? last + 1 : first, last: last,
+                    newest: isEmpty ? nil : try newest(last, caller))
+            } catch { throw error.broker("stream \(stream)") }
+        }
+    }
+
+    func holdings() throws(BrokerError) -> StreamHoldings {
+        try asking { (caller) throws(BrokerError) in
+            do throws(NATSCaller.Refusal) {
+                let state = try caller.ask("STREAM.INFO.\(stream)")["state"]
+                return StreamHoldings(
+                    stream: stream, messages: state?["messages"]?.integer ?? 0,
+                    bytes: state?["bytes"]?.integer ?? 0)
+            } catch { throw error.broker("stream \(stream)") }
+        }
+    }
+
+    private func newest(_ sequence: UInt64, _ caller: NATSCaller) throws(NATSCaller.Refusal)
+        -> BrokerMessage?
+    {
+        do throws(NATSCaller.Refusal) {
+            let answer = try caller.ask(
+                "STREAM.MSG.GET.\(stream)", Array("{\"seq\":\(sequence)}".utf8))
+            func bytes(_ name: String) -> [UInt8] {
+                let text = answer["message"]?[name]?.string ?? ""
+                return Data(base64Encoded: text).map { Array($0) } ?? []
+            }
+            let subject = answer["message"]?["subject"]?.string ?? ""
+            return BrokerMessage(
+                subject: String(subject.dropFirst(NATSDesk.prefix(of: stream).count)),
+                headers: bytes("hdrs"), payload: bytes("data"))
+        } catch {
+            // Lost meanwhile.
+            if case .refused(10037, _) = error { return nil }
+            throw error
+        }
+    }
+
+    /// Runs `body` with a connection and the stream there; after an error the next call makes a new
+    /// one.
+    private func asking<Result: Sendable>(
+        _ body: (NATSCaller) throws(BrokerError) -> Result
+    ) throws(BrokerError) -> Result {
+        try line.withLock { (line) throws(BrokerError) in
+            do throws(BrokerError) {
+                let caller: NATSCaller
+                if let known = line.caller {
+                    caller = known
+                } else {
+                    caller = try desk.connect()
+                    try desk.makeStream(stream, by: caller)
+                    line.caller = caller
+                }
+                return try body(caller)
+            } catch {
+                if case .unavailable = error { line.caller = nil }
+                throw error
+            }
+        }
+    }
+}
+
+extension BrokerMessage {
+    private static let idLine = Array("NATS/1.0\r\nkassa-id: ".utf8)
+    private static let expectationLine = Array("Nats-Expected-Last-Sequence: ".utf8)
+
+    /// A message as a server delivers it, without the lines that `StreamPublisher` put in front.
+    convenience init(subject: String, headers: [UInt8], payload: [UInt8]) {
+        guard headers.starts(with: Self.idLine), let end = headers.firstIndex(of: 0x0D),
+            let idEnd = headers[(end + 1)...].firstIndex(of: 0x0D),
+            headers[(idEnd + 2)...].starts(with: Self.expectationLine),
+            let restStart = headers[(idEnd + 1)...].dropFirst().firstIndex(of: 0x0A)
+        else {
+            let id = WireHeaders.value("Nats-Msg-Id", in: headers) ?? ""
+            self.init(
+                subject: subject, id: id, headers: headers, payload: payload)
+            return
+        }
+        self.init(
+            subject: subject,
+            id: String(decoding: headers[Self.idLine.count..<idEnd], as: UTF8.self),
+            headers: Array("NATS/1.0\r\n".utf8) + headers[(restStart + 1)...],
+            payload: payload)
+    }
+}

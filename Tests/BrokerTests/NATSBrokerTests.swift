@@ -1,0 +1,125 @@
+import EventSourcing
+import Foundation
+import Messaging
+import NATS
+import Simulation
+import TestKit
+import Testing
+
+/// The broker that is reached over NATS: the built-in one behind its port, and a nats-server.
+@Suite struct NATSBrokerTests {
+    @Test(arguments: BrokerConformance.checks + BrokerConformance.durableChecks)
+    func `the built-in broker conforms over its wire`(check: BrokerConformance.Check) throws {
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
+        let server = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+        defer { server.stop(within: .zero) }
+        let address = try NATSAddress("nats://secret@127.0.0.1:\(server.port)")
+        try check.run(BrokerFixture(open: { NATSBroker(address, name: "test") }))
+    }
+
+    @Test(arguments: BrokerConformance.checks + BrokerConformance.durableChecks)
+    func `a nats-server conforms`(check: BrokerConformance.Check) throws {
+        guard let server = try NATSServerProcess() else {
+            print("skipped: \"a nats-server conforms\": no nats-server is installed")
+            return
+        }
+        let address = try NATSAddress("nats://127.0.0.1:\(server.port)")
+        // It sets aside what its streams may hold, and there is not room for all.
+        var settings = NATSBroker.Settings()
+        settings.retainedBytes = 32 * 1024 * 1024
+        try check.run(
+            BrokerFixture(open: { [settings] in
+                NATSBroker(address, name: "test", settings: settings)
+            }))
+    }
+
+    @Test func `an address says where servers are, and what they are shown`() throws {
+        let one = try NATSAddress("nats://127.0.0.1")
+        #expect(one.servers.map(\.description) == ["127.0.0.1:4222"])
+        #expect(one.token == nil && one.user == nil)
+        let cluster = try NATSAddress("nats://u:p:q@a:1,b,[::1]:7")
+        #expect(cluster.servers.map(\.description) == ["a:1", "b:4222", "[::1]:7"])
+        #expect(cluster.user == "u" && cluster.password == "p:q")
+        #expect(try NATSAddress("token@h").token == "token")
+        // What must stay secret is not in what is said of it.
+        #expect(cluster.description == "nats://a:1,b:4222,[::1]:7")
+        for wrong in ["", "nats://", "tls://a", "nats://a:x", "nats://a:0", "nats://a/b"] {
+            #expect(throws: NATSAddress.Malformed.self) { try NATSAddress(wrong) }
+        }
+    }
+
+    @Test func `a server that is not there, or does not let in, is named`() throws {
+        let nobody = NATSBroker(try NATSAddress("nats://127.0.0.1:1"), name: "test")
+        let refused = #expect(throws: BrokerError.self) { try nobody.state(of: "orders") }
+        #expect(refused?.description.contains("nats://127.0.0.1:1") == true)
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
+        let server = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+        defer { server.stop(within: .zero) }
+        let stranger = NATSBroker(
+            try NATSAddress("nats://other@127.0.0.1:\(server.port)"), name: "test")
+        let turned = #expect(throws: BrokerError.self) { try stranger.state(of: "orders") }
+        #expect(turned?.description.contains("Authorization Violation") == true)
+    }
+}
+
+/// The time that it is.
+private final class WallClock: Runtime {
+    func now() -> Timestamp {
+        Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    }
+    func random() -> UInt64 { UInt64.random(in: 0 ... .max) }
+}
+
+/// A nats-server with JetStream on a port of its own; nil where none is installed.
+private final class NATSServerProcess {
+    let port: UInt16
+    private let process = Process()
+    private let folder: TemporaryFolder
+
+    init?() throws {
+        let paths = ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server"]
+        guard let path = paths.first(where: FileManager.default.isExecutableFile) else {
+            return nil
+        }
+        folder = try TemporaryFolder()
+        let settings = "\(folder.path)/settings"
+        try "max_payload: 2MB\n".write(toFile: settings, atomically: true, encoding: .utf8)
+        let ports = "\(folder.path)/ports"
+        try FileManager.default.createDirectory(atPath: ports, withIntermediateDirectories: true)
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = [
+            "-c", settings, "-js", "-sd", "\(folder.path)/data", "-a", "127.0.0.1", "-p", "-1",
+            "--ports_file_dir", ports,
+        ]
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        port = try Self.port(in: ports)
+    }
+
+    deinit {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    /// The port that it has written down once it was ready.
+    private static func port(in folder: String) throws -> UInt16 {
+        for _ in 0..<400 {
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                let data = FileManager.default.contents(atPath: "\(folder)/\(name)") ?? Data()
+                if let json = try? JSON(parsing: Array(data)),
+                    let url = json["nats"]?.array?.first?.string,
+                    let port = url.split(separator: ":").last.flatMap({ UInt16($0) })
+                {
+                    return port
+                }
+            }
+            usleep(25_000)
+        }
+        throw BrokerError.unavailable("nats-server did not start")
+    }
+}

@@ -1,0 +1,94 @@
+import EventSourcing
+import HTTP
+import Messaging
+import NATS
+import Net
+import Testing
+
+/// A shop whose broker is another process, and a broker that others listen to.
+@Suite struct BrokerChoiceTests {
+    @Test(arguments: WireBroker.Kind.allCases)
+    func `orders complete at a broker over NATS, killed and started again`(kind: WireBroker.Kind)
+        throws
+    {
+        guard let broker = try WireBroker(kind) else { return }
+        let shop = try RunningShop.fresh(mugs: 10, options: ["--broker", broker.url])
+        #expect(try shop.ended(OrderBody(quantity: 2))["status"] == "completed")
+        #expect(
+            try shop.ended(OrderBody(quantity: 1, token: "tok_declined"))["status"] == "rejected")
+        broker.kill()
+        // What is accepted while it is away waits for it.
+        let waiting = try shop.accepted(OrderBody(quantity: 3))
+        try broker.start()
+        #expect(try shop.end(of: waiting["id"])["status"] == "completed")
+        try shop.eventuallyHolds("mug", onHand: 5, available: 5)
+        try shop.stop()
+        #expect(try Shopctl.verify(shop.folder).code == 0)
+    }
+
+    @Test func `a broker that lost all is filled from the logs`() throws {
+        guard let first = try WireBroker(.broker), let other = try WireBroker(.broker) else {
+            return
+        }
+        let folder = try Folder()
+        do {
+            let shop = try RunningShop(folder, options: ["--broker", first.url])
+            try shop.receive("mug", 10)
+            #expect(try shop.ended(OrderBody(quantity: 2))["status"] == "completed")
+            try shop.stop()
+        }
+        let shop = try RunningShop(folder, options: ["--broker", other.url])
+        #expect(try shop.ended(OrderBody(quantity: 3))["status"] == "completed")
+        try shop.eventuallyHolds("mug", onHand: 5, available: 5)
+    }
+
+    @Test func `a broker that is not there ends the start with a word about it`() throws {
+        let folder = try Folder()
+        let started = try Shopctl.run(
+            "up", "--port", "0", "--data", folder.data, "--broker", "nats://127.0.0.1:1")
+        #expect(started.code == 1)
+        #expect(started.error.contains("nats://127.0.0.1:1: connect: Connection refused"))
+    }
+
+    @Test(arguments: [
+        ["--broker", "tls://a"], ["--broker", "nats://"], ["--broker-port", "x"],
+        ["--broker", "nats://a", "--broker-port", "1"],
+    ])
+    func `an address that is none is wrong usage`(options: [String]) throws {
+        let folder = try Folder()
+        let started = try Shopctl.run(
+            [Shopctl.path, "up", "--port", "0", "--data", folder.data] + options)
+        #expect(started.code == 2)
+        #expect(started.error.contains(options[options.count - 2]))
+    }
+
+    @Test func `clients of NATS hear what happens, and cannot speak for the shop`() throws {
+        let shop = try RunningShop.fresh(mugs: 10, options: ["--broker-port", "0"])
+        let ready = try JSON(parsing: Array(shop.child.standardOutput.utf8))
+        let link = try NATSLink(
+            NATSAddress(ready["broker"]?.string ?? ""), name: "listener", within: .seconds(5))
+        try link.send(Array("SUB kassa.orders.facts.> 1\r\nPING\r\n".utf8), until: soon)
+        #expect(try link.receive(until: soon) == .pong)
+        let order = try shop.accepted()
+        var heard: ServerOperation.Delivery?
+        while heard == nil, let operation = try link.receive(until: soon) {
+            guard case .message(let message) = operation,
+                message.subject == "kassa.orders.facts.order.placed"
+            else { continue }
+            heard = message
+        }
+        let headers = String(decoding: heard?.headers ?? [], as: UTF8.self)
+        #expect(headers.contains("ce-subject: order-\(order["id"])\r\n"))
+        #expect(headers.contains("Nats-Msg-Id: orders/1/"))
+        #expect(try shop.end(of: order["id"])["status"] == "completed")
+        try link.send(
+            Array("PUB kassa.orders.facts.order.placed 2\r\n{}\r\n".utf8), until: soon)
+        var refusal: String?
+        while refusal == nil, let operation = try link.receive(until: soon) {
+            if case .error(let text) = operation { refusal = text }
+        }
+        #expect(refusal?.hasPrefix("Permissions Violation for Publish") == true)
+    }
+
+    private var soon: Moment { .now() + .seconds(20) }
+}
