@@ -108,6 +108,9 @@ let package = Package(
             "BrokerTests", uses: ["Messaging", "TestKit", "Simulation", "NATS", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
+        tests("NATSTests", uses: ["NATS", "Net", "EventSourcing"]),
+        tests(
+            "JetStreamTests", uses: ["Messaging", "NATS", "Net", "EventSourcing", "TestKit"]),
         tests("EventStoreTests", uses: ["EventStore", "SQLite", "EventSourcing", "Simulation"]),
         tests(
             "GatewayTests",

@@ -91,8 +91,8 @@ package struct Subscription: Hashable, Sendable {
     package let stream: String
     /// The durable name; the broker remembers what it acknowledged.
     package let consumer: String
-    /// Only subjects that begin with these tokens and go on, as those of NATS' `kassa.orders.facts.>`
-    /// do with `kassa.orders.facts`; an empty one wants all.
+    /// Only subjects that begin with these tokens and go on: `kassa.orders.facts` is NATS'
+    /// `kassa.orders.facts.>`. An empty one wants all.
     package let filter: String
 
     package init(stream: String, consumer: String, filter: String) {

@@ -73,7 +73,11 @@ package struct ClientParser: Sendable {
         }
         let last = end > start && buffer[end - 1] == 0x0D ? end - 1 : end
         let line = start..<last
-        guard line.count <= limits.controlLine else { throw .controlLine }
+        guard line.count <= limits.controlLine else {
+            var words = Words(buffer, line)
+            guard let name = words.next(), words.name(name) != nil else { throw .unknownOperation }
+            throw .controlLine
+        }
         start = end + 1
         searched = start
         return line
@@ -176,9 +180,13 @@ private struct Words {
         var words = self
         guard let word = words.next() else { return true }
         guard word.upperBound == end else { return words.name(word) != nil }
-        let letters = bytes[word].map { $0 & 0xDF }
-        return Self.names.contains { $0.starts(with: letters) }
-            || (letters.last == 0x0D & 0xDF && words.name(word.dropLast()) != nil)
+        // A line's end may come in two parts.
+        let name = bytes[word.upperBound - 1] == 0x0D ? word.dropLast() : word
+        if name.isEmpty { return true }
+        if name.count < word.count { return words.name(name) != nil }
+        let letters = bytes[name].map { $0 & 0xDF }
+        return bytes[name].allSatisfy { $0 >= 0x41 }
+            && Self.names.contains { $0.starts(with: letters) }
     }
 
     mutating func next() -> Range<Int>? {

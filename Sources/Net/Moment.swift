@@ -37,10 +37,12 @@ package struct Moment: Comparable {
 extension Duration {
     /// Saturating, and never below zero.
     package var nanoseconds: Int64 {
+        // Beyond it `components` would trap.
+        guard self < .seconds(Int64.max / 1_000_000_000) else { return .max }
+        guard self > .zero else { return 0 }
         let (seconds, attoseconds) = components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-        if overflow || carry { return seconds < 0 ? 0 : .max }
-        return max(0, sum)
+        return overflow || carry ? .max : sum
     }
 }

@@ -126,7 +126,7 @@ import Testing
 
     @Test func `a filter that wants little passes over a long history on disk`() throws {
         let broker = try folder.open(.init(segmentBytes: 256 * 1024, cachedBytes: 1024))
-        let rare = BrokerMessage(subject: "rare", id: "1", headers: [], payload: [1])
+        let rare = BrokerMessage(subject: "rare.x", id: "1", headers: [], payload: [1])
         _ = try broker.publish([rare], to: "orders", expectedLast: 0)
         for batch in 0..<6 {
             let many = messages(1...100, size: 10_000)

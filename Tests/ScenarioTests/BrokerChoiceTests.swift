@@ -71,7 +71,8 @@ import Testing
         #expect(try link.receive(until: soon) == .pong)
         let order = try shop.accepted()
         var heard: ServerOperation.Delivery?
-        while heard == nil, let operation = try link.receive(until: soon) {
+        let end = soon
+        while heard == nil, Moment.now() < end, let operation = try link.receive(until: end) {
             guard case .message(let message) = operation,
                 message.subject == "kassa.orders.facts.order.placed"
             else { continue }
@@ -84,7 +85,8 @@ import Testing
         try link.send(
             Array("PUB kassa.orders.facts.order.placed 2\r\n{}\r\n".utf8), until: soon)
         var refusal: String?
-        while refusal == nil, let operation = try link.receive(until: soon) {
+        let limit = soon
+        while refusal == nil, Moment.now() < limit, let operation = try link.receive(until: limit) {
             if case .error(let text) = operation { refusal = text }
         }
         #expect(refusal?.hasPrefix("Permissions Violation for Publish") == true)

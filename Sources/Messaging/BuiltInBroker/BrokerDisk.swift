@@ -76,7 +76,8 @@ package struct BrokerDisk: Sendable {
         guard rename(path, hidden) == 0 || errno == ENOENT else {
             throw FileError(operation: Call.remove.failure, path: path, code: errno)
         }
-        try removeFolder(hidden)
+        // What is left of it goes with the next one of that name.
+        try? removeFolder(hidden)
     }
 
     /// Removes a folder with all that is in it and in the folders in it.

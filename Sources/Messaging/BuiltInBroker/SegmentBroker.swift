@@ -152,14 +152,14 @@ package final class SegmentBroker: Broker {
     func folder(of stream: String) -> String { "\(folder)/\(stream)" }
 
     /// Forgets a stream, its consumers and all it holds.
-    /// - Throws: `unavailable` where a file cannot be removed; the stream is forgotten until the
-    ///   next start then.
+    /// - Throws: `unavailable` where that is refused; the stream is there as before then.
     func remove(_ name: String) throws(BrokerError) {
-        guard let stream = streams.withLock({ $0.removeValue(forKey: name) }) else { return }
-        stream.close()
+        guard let stream = known(name) else { return }
         do throws(FileError) {
             try settings.disk.retire(folder(of: name), in: folder, named: name)
         } catch { throw error.unavailable }
+        streams.withLock { $0[name] = nil }
+        stream.close()
     }
 
     private func known(_ name: String) -> SegmentStream? { streams.withLock { $0[name] } }

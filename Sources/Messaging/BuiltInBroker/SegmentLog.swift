@@ -202,7 +202,7 @@ struct SegmentLog: Sendable {
 
     private mutating func dropOldest() {
         let segment = segments.removeFirst()
-        trimmedBytes = 0
+        trimmedBytes = max(trimmedBytes - (segment.size - SegmentFormat.headerSize), 0)
         do { try settings.disk.remove(segment.path) } catch {
             notices.append("\(error.unavailable)")
         }

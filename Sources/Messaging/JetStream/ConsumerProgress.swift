@@ -158,10 +158,13 @@ extension ConsumerProgress {
     }
 
     /// Forgets what the stream does not hold any more at its end: others may take those places.
-    mutating func limit(to last: UInt64) {
-        guard delivered.stream > last else { return }
+    ///
+    /// - Returns: whether there was any.
+    mutating func limit(to last: UInt64) -> Bool {
+        guard delivered.stream > last else { return false }
         for entry in pending.all where entry.stream > last { pending.settle(entry.stream) }
         delivered.stream = last
         floor.stream = min(floor.stream, last)
+        return true
     }
 }

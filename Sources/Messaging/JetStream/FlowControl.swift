@@ -47,13 +47,8 @@ struct CountedMessages {
         let last = stream.last
         let next = max(next, stream.first)
         guard next <= last else { return 0 }
-        guard let wants else {
-            let gone = stream.gaps.ranges.reduce(0) { sum, range in
-                range.upperBound < next
-                    ? sum : sum + (range.upperBound + 1 - max(range.lowerBound, next))
-            }
-            return last + 1 - next - gone
-        }
+        if wants == nil, stream.gaps.count == 0 { return last + 1 - next }
+        let wants = wants ?? { _ in true }
         if through + 1 < next { (through, count) = (next - 1, 0) }
         while through < last {
             let (found, seen) = try stream.read(

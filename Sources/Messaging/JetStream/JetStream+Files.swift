@@ -51,12 +51,16 @@ extension JetStream {
         } catch { throw error.unavailable }
         let stream: ServedStream
         if let (file, bytes, gaps) = found {
-            stream = try open(segments, bytes, gaps, path)
+            var mustSave = false
+            stream = try open(segments, bytes, gaps, path, &mustSave)
             stream.file = file
+            // What was said of places that are lost must not hold for what takes them now.
+            if mustSave { try stream.save() }
             try stream.enforceAfterOpening()
         } else if name.hasPrefix("kassa-"), !wasServed {
             stream = ServedStream(
-                ownConfiguration(name), segments, created: runtime.now(), hub, isOwned: true)
+                ownConfiguration(name), segments, created: runtime.now(), hub, isOwned: true,
+                notices)
         } else if segments.extent.last == 0 {
             try broker.remove(name)
             return nil
@@ -65,7 +69,7 @@ extension JetStream {
                 "\(path) is damaged or gone: stream \(name) keeps its messages and takes no new "
                     + "ones until its configuration is updated")
             stream = ServedStream(
-                StreamConfiguration(name: name), segments, created: runtime.now(), hub)
+                StreamConfiguration(name: name), segments, created: runtime.now(), hub, notices)
             try createFile(stream)
         }
         try openConsumers(of: stream)
@@ -73,7 +77,8 @@ extension JetStream {
     }
 
     private func open(
-        _ segments: SegmentStream, _ bytes: [UInt8], _ gaps: [UInt64], _ path: String
+        _ segments: SegmentStream, _ bytes: [UInt8], _ gaps: [UInt64], _ path: String,
+        _ mustSave: inout Bool
     ) throws(BrokerError) -> ServedStream {
         let now = runtime.now()
         do {
@@ -84,10 +89,11 @@ extension JetStream {
                 last: UInt64(clamping: try json.integer("last")))
             segments.bound(configuration.bounds)
             let created = Timestamp(try json.string("created")) ?? now
-            let stream = ServedStream(configuration, segments, created: created, hub)
-            try stream.recall(json, gaps)
+            let stream = ServedStream(configuration, segments, created: created, hub, notices)
+            let isShorter = try stream.recall(json, gaps)
             try stream.findHeld()
             try stream.recallIDs(at: now)
+            mustSave = isShorter
             return stream
         } catch let error as BrokerError {
             throw error
@@ -141,7 +147,7 @@ extension JetStream {
                 progress.apply(
                     change, settles: configuration.acknowledgement != .none, due: due)
             }
-            progress.limit(to: stream.last)
+            let isShorter = progress.limit(to: stream.last)
             progress.trim(before: stream.first)
             let starts = try json.array("starts").compactMap(\.integer)
                 .map { UInt64(clamping: $0) }
@@ -154,6 +160,7 @@ extension JetStream {
                 created: Timestamp(try json.string("created")) ?? runtime.now(), progress,
                 next: min(next, stream.last + 1), starts: starts, at: now)
             consumer.file = file
+            if isShorter { try consumer.file?.replace(consumer.state) }
             stream.consumers[name] = consumer
         } catch let error as FileError {
             throw error

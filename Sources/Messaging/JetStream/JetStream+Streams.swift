@@ -21,8 +21,12 @@ extension JetStream {
         let stream = try asking { () throws(BrokerError) in
             let segments = try broker.opened(configuration.name)
             segments.bound(configuration.bounds)
-            let stream = ServedStream(configuration, segments, created: runtime.now(), hub)
-            try createFile(stream)
+            let stream = ServedStream(configuration, segments, created: runtime.now(), hub, notices)
+            do throws(BrokerError) { try createFile(stream) } catch {
+                // Nothing of it is to be found later and taken for a stream.
+                try broker.remove(configuration.name)
+                throw error
+            }
             return stream
         }
         add(stream)

@@ -10,7 +10,7 @@ package import Net
 /// Source: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 package final class JetStream: HubService {
     let broker: SegmentBroker
-    let hub: Hub
+    unowned let hub: Hub
     let runtime: any Runtime
     let notices: @Sendable (String) -> Void
     private let wakeUp: @Sendable () -> Void
@@ -34,7 +34,7 @@ package final class JetStream: HubService {
         (self.wakeUp, self.notices) = (wakeUp, notices)
     }
 
-    package func begin() { findStreams() }
+    package func begin() { findStreams(atStart: true) }
 
     package func take(_ message: ClientOperation.Publish, from connection: UInt64) {
         guard message.subject.hasPrefix("$JS.") else {
@@ -122,19 +122,22 @@ package final class JetStream: HubService {
     }
 
     func remove(_ stream: ServedStream) throws(BrokerError) {
+        try broker.remove(stream.name)
         for consumer in stream.consumers.values { consumer.end() }
         stream.segments.listen(nil)
         stream.file = nil
         route(stream)
         streams[stream.name] = nil
-        try broker.remove(stream.name)
     }
 
     /// Takes in what the broker has that is not offered yet.
-    private func findStreams() {
+    private func findStreams(atStart: Bool = false) {
         for name in broker.names where streams[name] == nil && !name.contains(".") {
             do throws(BrokerError) {
-                if let stream = try open(name) { add(stream) }
+                guard let stream = try open(name) else { continue }
+                // Of one that has just come to be nobody has missed anything.
+                if !atStart { stream.forwarded = stream.first - 1 }
+                add(stream)
             } catch { notices("stream \(name) is not offered: \(error)") }
         }
     }
@@ -150,8 +153,8 @@ package final class JetStream: HubService {
     }
 
     func remove(_ consumer: ServedConsumer, from stream: ServedStream) throws(BrokerError) {
+        do throws(FileError) { try consumer.file?.remove() } catch { throw error.unavailable }
         consumer.end()
         stream.consumers[consumer.name] = nil
-        do throws(FileError) { try consumer.file?.remove() } catch { throw error.unavailable }
     }
 }

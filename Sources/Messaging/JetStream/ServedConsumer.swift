@@ -13,7 +13,7 @@ final class ServedConsumer {
     let created: Timestamp
     let isDurable: Bool
     unowned let stream: ServedStream
-    let hub: Hub
+    unowned let hub: Hub
     private(set) var configuration: ConsumerConfiguration
     var progress: ConsumerProgress
     var pulls: [PullRequest] = []
@@ -90,7 +90,12 @@ final class ServedConsumer {
         if message.sequence == next { next += 1 }
         ahead.removeAll { $0.sequence == message.sequence }
         starts.removeAll { $0 == message.sequence }
-        settle(message.sequence)
+        settleAlone(message.sequence)
+    }
+
+    /// Settles one message that is gone, and none before it.
+    private func settleAlone(_ sequence: UInt64) {
+        if progress.settle(sequence) { file?.note(.settled(sequence)) }
     }
 
     // MARK: Handing out
@@ -103,11 +108,13 @@ final class ServedConsumer {
         var budget = Self.mostAtOnce
         while budget > 0, let target = target(at: now) {
             seen = now
-            guard let candidate = try candidate(at: now) else { break }
+            guard let candidate = try candidate(at: now) else {
+                endImpatient()
+                break
+            }
             if case .pull(let index) = target, !fits(candidate.message, index) { continue }
             budget -= send(candidate, to: target, at: now) ? 1 : 0
         }
-        try endImpatient()
         beat(at: now)
         return budget > 0 ? wake(now) : now
     }
@@ -125,11 +132,8 @@ final class ServedConsumer {
             guard hub.hasRoom(subject), !flow.isStalled else { return nil }
             return .push(subject)
         }
-        while let pull = pulls.first {
-            if hub.hasInterest(in: pull.inbox) { return .pull(0) }
-            pulls.removeFirst()
-        }
-        return nil
+        pulls.removeAll { !hub.hasInterest(in: $0.inbox) }
+        return pulls.firstIndex { hub.hasRoom($0.inbox) }.map { .pull($0) }
     }
 
     private func candidate(at now: Moment) throws(BrokerError) -> Candidate? {
@@ -143,7 +147,7 @@ final class ServedConsumer {
             if let message = try stream.message(at: entry.stream) {
                 return Candidate(message: message, isNew: false)
             }
-            settle(entry.stream)
+            settleAlone(entry.stream)
         }
         if configuration.acknowledgement != .none, configuration.maximumPending > 0,
             progress.pending.count >= configuration.maximumPending
@@ -230,10 +234,9 @@ final class ServedConsumer {
         seen = now
     }
 
-    /// Ends requests that take what there is and do not wait.
-    private func endImpatient() throws(BrokerError) {
+    /// Ends requests that take what there is and do not wait: for now there is nothing.
+    private func endImpatient() {
         guard pulls.contains(where: { $0.isImpatient }) else { return }
-        guard try waiting() == 0 else { return }
         let ending = pulls.filter { $0.isImpatient && ($0.wasServed || !$0.waits) }
         pulls.removeAll { $0.isImpatient && ($0.wasServed || !$0.waits) }
         for pull in ending {
@@ -344,7 +347,7 @@ final class ServedConsumer {
     }
 
     /// Whether it counts what is before it, one by one.
-    var counts: Bool { filter != nil }
+    var counts: Bool { filter != nil || stream.gaps.count > 0 }
 
     private func settle(_ sequence: UInt64) {
         if configuration.acknowledgement == .all {

@@ -47,6 +47,7 @@ extension ServedStream {
         gaps.insert(message.sequence)
         file?.note(gap: message.sequence)
         index.forget(message)
+        unhold(message)
         for consumer in consumers.values { consumer.forget(message) }
     }
 
@@ -132,15 +133,21 @@ extension ServedStream {
     }
 
     /// Takes in what its file says was taken out.
-    func recall(_ json: JSONObject, _ later: [UInt64]) throws(JSONError) {
+    ///
+    /// - Returns: whether it says so of places that are lost.
+    func recall(_ json: JSONObject, _ later: [UInt64]) throws(JSONError) -> Bool {
+        var isShorter = later.contains { $0 > last }
         for range in try json.array("gaps") {
             let ends = (range.array ?? []).compactMap(\.integer).map { UInt64(clamping: $0) }
-            guard ends.count == 2, ends[0] <= ends[1], ends[1] <= last else { continue }
-            for sequence in ends[0]...ends[1] { gaps.insert(sequence) }
+            guard ends.count == 2, ends[0] <= ends[1] else { continue }
+            if ends[1] > last { isShorter = true }
+            guard ends[0] <= last else { continue }
+            for sequence in ends[0]...min(ends[1], last) { gaps.insert(sequence) }
         }
         for sequence in later where sequence <= last { gaps.insert(sequence) }
         gaps.trim(before: first)
         refresh()
+        return isShorter
     }
 
     func save() throws(BrokerError) {

@@ -19,7 +19,7 @@ final class ServedStream {
     let segments: SegmentStream
     /// Whether publishers in this process own it.
     let isOwned: Bool
-    let hub: Hub
+    unowned let hub: Hub
     let created: Timestamp
     private(set) var configuration: StreamConfiguration
     var consumers: [String: ServedConsumer] = [:]
@@ -29,7 +29,7 @@ final class ServedStream {
     /// Of what is between the first and the last message.
     var gaps = SequenceGaps()
     /// The places of each subject's messages, where a subject may have so many only.
-    private var held: [String: [UInt64]] = [:]
+    var held: [String: [UInt64]] = [:]
     private(set) var extent: StreamExtent
     /// How far those who merely listen were told of what publishers in this process store.
     var forwarded: UInt64
@@ -38,7 +38,13 @@ final class ServedStream {
     private var ids: [String: UInt64] = [:]
     private var idTimes: [(id: String, at: Timestamp)] = []
     private var idHead = 0
-    private var lastID = ""
+    private var lastStoredID = ""
+    private var lastID: String { waiting.last?.message.id ?? lastStoredID }
+    /// Whether something may have to be taken out.
+    var isOverLimits = false
+    /// The subjects that may have too many messages.
+    var crowdedSubjects: Set<String> = []
+    let notices: (String) -> Void
 
     var name: String { configuration.name }
     var first: UInt64 { extent.first }
@@ -46,8 +52,9 @@ final class ServedStream {
 
     init(
         _ configuration: StreamConfiguration, _ segments: SegmentStream, created: Timestamp,
-        _ hub: Hub, isOwned: Bool = false
+        _ hub: Hub, isOwned: Bool = false, _ notices: @escaping (String) -> Void
     ) {
+        self.notices = notices
         self.isOwned = isOwned
         (self.configuration, self.segments, self.hub) = (configuration, segments, hub)
         self.created = created
@@ -78,56 +85,8 @@ final class ServedStream {
         segments.bound(configuration.bounds)
         refresh()
         try findHeld()
-        try enforceLimits([])
+        try enforceLimits()
     }
-
-    /// Finds which messages each subject has, where that is limited.
-    func findHeld() throws(BrokerError) {
-        held = [:]
-        guard configuration.maximumPerSubject > 0 else { return }
-        var at = first
-        while at <= last {
-            let (messages, through) = try read(from: at, limit: 4096, wants: { _ in true })
-            for message in messages {
-                held[message.message.subject, default: []].append(message.sequence)
-            }
-            at = through + 1
-        }
-    }
-
-    /// Takes out what is over the limits on messages.
-    ///
-    /// - Parameter stored: what has just been stored, the newest messages.
-    private func enforceLimits(_ stored: [BrokerMessage]) throws(BrokerError) {
-        if configuration.maximumPerSubject > 0 {
-            var sequence = last - UInt64(stored.count)
-            for message in stored {
-                sequence += 1
-                held[message.subject, default: []].append(sequence)
-            }
-            let changed = stored.isEmpty ? Set(held.keys) : Set(stored.map(\.subject))
-            for subject in changed {
-                while let places = held[subject], places.count > configuration.maximumPerSubject {
-                    held[subject]?.removeFirst()
-                    if places[0] >= first { try delete(places[0]) }
-                }
-            }
-        }
-        guard configuration.maximumMessages > 0 else { return }
-        while count > configuration.maximumMessages {
-            // Who counts what is before him has to know what goes.
-            if consumers.values.contains(where: \.counts),
-                let oldest = try message(at: first)
-            {
-                for consumer in consumers.values { consumer.forget(oldest) }
-            }
-            segments.trim(before: first + 1)
-            refresh()
-        }
-    }
-
-    /// What was over the limits when the process ended is so again.
-    func enforceAfterOpening() throws(BrokerError) { try enforceLimits([]) }
 
     // MARK: Publishing
 
@@ -146,7 +105,7 @@ final class ServedStream {
                 }
             }
             try check(expected, message)
-            try checkRoom(message)
+            try checkRoom(message, idSize: expected.id.utf8.count)
             let stored = BrokerMessage(
                 subject: message.subject, id: expected.id, headers: message.headers,
                 payload: message.payload)
@@ -154,7 +113,7 @@ final class ServedStream {
                 throw JetStreamError(400, 10054, "\(error)")
             }
             waiting.append(Waiting(message: stored, reply: message.reply))
-            waitingBytes += stored.size
+            waitingBytes += SegmentFormat.recordHead + stored.size
             remember(expected.id, last + UInt64(waiting.count), at: now)
         } catch { refuse(message.reply, error) }
         if waitingBytes > Self.mostWaiting { commit() }
@@ -179,7 +138,9 @@ final class ServedStream {
         guard newest == sequence else { throw .wrongLast(sequence: newest) }
     }
 
-    private func checkRoom(_ message: ClientOperation.Publish) throws(JetStreamError) {
+    private func checkRoom(_ message: ClientOperation.Publish, idSize: Int)
+        throws(JetStreamError)
+    {
         guard gaps.ranges.count < SequenceGaps.mostRanges else { throw .tooManyGaps }
         let size = message.headers.count + message.payload.count
         if configuration.maximumMessageSize >= 0, size > configuration.maximumMessageSize {
@@ -190,7 +151,9 @@ final class ServedStream {
         if configuration.maximumMessages > 0, count >= configuration.maximumMessages {
             throw .fullOfMessages
         }
-        let bytes = extent.bytes + waitingBytes + size + message.subject.utf8.count
+        let bytes =
+            extent.bytes + waitingBytes + SegmentFormat.recordHead + size
+            + message.subject.utf8.count + idSize
         if configuration.maximumBytes > 0, bytes > configuration.maximumBytes {
             throw .fullOfBytes
         }
@@ -205,13 +168,14 @@ final class ServedStream {
             let newest = try segments.publish(batch.map(\.message), expectedLast: last)
             refresh()
             index.note(batch.map(\.message), last: newest)
-            try enforceLimits(batch.map(\.message))
-            try saveGaps()
+            hold(batch.map(\.message))
+            lastStoredID = batch.last?.message.id ?? ""
             var sequence = newest - UInt64(batch.count)
             for entry in batch {
                 sequence += 1
                 answer(entry.reply, sequence: sequence, isDuplicate: false)
             }
+            isOverLimits = true
         } catch {
             for entry in batch {
                 if !entry.message.id.isEmpty { ids[entry.message.id] = nil }
@@ -219,6 +183,7 @@ final class ServedStream {
             }
             refresh()
         }
+        keepLimits()
     }
 
     private func answer(_ reply: String?, sequence: UInt64, isDuplicate: Bool) {
@@ -252,7 +217,6 @@ final class ServedStream {
     // MARK: Ids that were published
 
     private func remember(_ id: String, _ sequence: UInt64, at now: Timestamp) {
-        lastID = id
         guard !id.isEmpty else { return }
         ids[id] = sequence
         idTimes.append((id, now))
@@ -281,6 +245,7 @@ final class ServedStream {
             let (messages, through) = try read(from: at, limit: 4096, wants: { _ in true })
             for message in messages {
                 remember(message.message.id, message.sequence, at: message.time)
+                lastStoredID = message.message.id
             }
             at = through + 1
         }
@@ -335,6 +300,7 @@ final class ServedStream {
         forgetIDs(at: now)
         if configuration.maximumAge > 0 { segments.retain() }
         refresh()
+        keepLimits()
     }
 }
 

@@ -70,7 +70,7 @@ struct StreamConfiguration: Hashable {
         }
         for (index, subject) in subjects.enumerated() {
             guard Subject.isPattern(subject) else { throw .stream("invalid subject") }
-            guard !Subject.overlap("$JS.>", subject) else {
+            guard !Subject.covers("$JS.>", subject) else {
                 throw .stream("subjects overlap with jetstream api")
             }
             if subjects[..<index].contains(where: { Subject.overlap($0, subject) }) {

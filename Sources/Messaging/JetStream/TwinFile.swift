@@ -93,7 +93,9 @@ struct TwinFile {
     }
 
     func remove() throws(FileError) {
-        for side in [".a", ".b"] { try disk.remove(path + side) }
+        // The older one first: it must not be taken for the newest.
+        let sides = generation % 2 == 1 ? [".b", ".a"] : [".a", ".b"]
+        for side in sides { try disk.remove(path + side) }
     }
 
     private static func head(of all: [UInt8], _ path: String) throws(FileError)

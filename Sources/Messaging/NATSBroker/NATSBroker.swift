@@ -1,4 +1,4 @@
-import EventSourcing
+package import EventSourcing
 package import NATS
 import Net
 
@@ -31,8 +31,11 @@ package final class NATSBroker: Broker {
     private let members = Monitor(Members())
 
     /// - Parameter name: how the server knows the connections.
-    package init(_ address: NATSAddress, name: String, settings: Settings = Settings()) {
-        desk = NATSDesk(address: address, name: name, settings: settings)
+    package init(
+        _ address: NATSAddress, name: String, settings: Settings = Settings(),
+        runtime: any Runtime
+    ) {
+        desk = NATSDesk(address: address, name: name, settings: settings, runtime: runtime)
     }
 
     package func publish(_ messages: [BrokerMessage], to stream: String, expectedLast: UInt64)
@@ -105,11 +108,13 @@ struct NATSDesk: Sendable {
     let address: NATSAddress
     let name: String
     let settings: NATSBroker.Settings
+    let runtime: any Runtime
 
     func connect() throws(BrokerError) -> NATSCaller {
         do throws(NATSLinkError) {
             return try NATSCaller(
-                NATSLink(address, name: name, within: settings.patience), settings.patience)
+                NATSLink(address, name: name, within: settings.patience), settings.patience,
+                runtime)
         } catch { throw .unavailable(error.description) }
     }
 

@@ -1,4 +1,5 @@
 import EventSourcing
+import Glibc
 import NATS
 import Net
 
@@ -8,12 +9,15 @@ final class NATSCaller {
         /// JetStream's number and text.
         case refused(Int64, String)
         case unreachable(String)
+        /// Nobody listens there: no JetStream, or not yet, or the consumer is gone.
+        case nobody
 
         func broker(_ what: String) -> BrokerError {
             switch self {
             case .refused(let number, let text):
                 .unavailable("\(what): \(text) (JetStream's error \(number))")
             case .unreachable(let why): .unavailable(why)
+            case .nobody: .unavailable("\(what): nobody answers; does the server have JetStream?")
             }
         }
     }
@@ -25,10 +29,10 @@ final class NATSCaller {
     /// What came that nobody has asked for: what is delivered to a consumer.
     var others: [ServerOperation.Delivery] = []
 
-    init(_ link: NATSLink, _ patience: Duration) throws(NATSLinkError) {
+    init(_ link: NATSLink, _ patience: Duration, _ runtime: any Runtime) throws(NATSLinkError) {
         (self.link, self.patience) = (link, patience)
-        var random = SystemRandomNumberGenerator()
-        inbox = "_INBOX.\(String(random.next(), radix: 36))\(String(random.next(), radix: 36))"
+        let (one, other) = (runtime.random(), runtime.random())
+        inbox = "_INBOX.\(String(one, radix: 36))\(String(other, radix: 36))"
         try link.send(Array("SUB \(inbox).> 1\r\n".utf8), until: .now() + patience)
     }
 
@@ -68,14 +72,26 @@ final class NATSCaller {
                 others.append(delivery)
                 continue
             }
-            if delivery.status == 503 { throw .unreachable("the server has no JetStream") }
+            if delivery.status == 503 { throw .nobody }
             return delivery
         }
         throw .unreachable(link.failure("no answer for \(patience)").description)
     }
 
-    /// Asks JetStream's API.
+    /// Asks JetStream's API; a server that is busy or has just come up is asked again.
     func ask(_ operation: String, _ payload: [UInt8] = []) throws(Refusal) -> JSON {
+        for _ in 0..<Self.attempts {
+            do throws(Refusal) { return try askOnce(operation, payload) } catch {
+                guard case .nobody = error else { throw error }
+                usleep(50_000)
+            }
+        }
+        throw .nobody
+    }
+
+    private static let attempts = 20
+
+    private func askOnce(_ operation: String, _ payload: [UInt8]) throws(Refusal) -> JSON {
         let inbox = newInbox()
         var bytes = Array("PUB $JS.API.\(operation) \(inbox) \(payload.count)\r\n".utf8)
         bytes += payload + [0x0D, 0x0A]

@@ -12,7 +12,7 @@ final class StreamConsumer: Sendable {
     /// After so long without a message no more are waited for than have come.
     private static let lull = Duration.milliseconds(20)
     /// What was rejected may come a little later than is asked for.
-    private static let redelivery = Duration.milliseconds(200)
+    private static let redelivery = Duration.seconds(2)
 
     private struct Handed: Sendable {
         let sequence: UInt64
@@ -29,8 +29,12 @@ final class StreamConsumer: Sendable {
         /// What has come and was not handed out.
         var waiting: [(delivered: Delivered, reply: String)] = []
         var handed: [Handed] = []
-        /// What was rejected first, until it has come again; nothing after it is handed out before.
-        var awaited: UInt64?
+        /// The newest message that anybody was handed: what is beyond it cannot be acknowledged.
+        var highest: UInt64 = 0
+        /// What was rejected, in order, until it has come again: nothing else is handed out before.
+        var owed: [UInt64] = []
+        /// How often a message was sent back at once, as it was not its turn.
+        var turnedAway: [UInt64: Int] = [:]
         /// Nothing is asked for before.
         var restsUntil = Moment(nanoseconds: 0)
     }
@@ -70,7 +74,7 @@ final class StreamConsumer: Sendable {
                 try receive(&line, caller, until: min(deadline, now + Self.slice))
                 return Moment.now() >= deadline ? [] : nil
             }
-            let ends = line.awaited == nil ? deadline : max(deadline, now + Self.redelivery)
+            let ends = line.owed.isEmpty ? deadline : max(deadline, now + Self.redelivery)
             if line.pull == nil { try pull(&line, caller, min(limit, room), until: ends, now) }
             // A pull that does not wait is answered at once.
             let until = ends <= now ? now + desk.settings.patience : ends
@@ -96,6 +100,7 @@ final class StreamConsumer: Sendable {
             return bytes < BrokerRules.maximumFetch
         }
         line.waiting.removeFirst(taken.count)
+        line.highest = max(line.highest, taken.last?.delivered.sequence ?? 0)
         line.handed += taken.map { Handed(sequence: $0.delivered.sequence, reply: $0.reply) }
         return taken.map(\.delivered)
     }
@@ -108,7 +113,8 @@ final class StreamConsumer: Sendable {
         var json = JSONWriter(reserving: 80)
         json.object { json in
             json.member("batch", Int64(count))
-            json.member("no_wait", true)
+            // What comes again may come a little later than is asked: that is waited for.
+            if line.owed.isEmpty { json.member("no_wait", true) }
             let wait = deadline.nanoseconds - now.nanoseconds
             if wait > 1_000_000 { json.member("expires", min(wait, 3_600_000_000_000)) }
         }
@@ -144,14 +150,16 @@ final class StreamConsumer: Sendable {
         if let pull = line.pull {
             line.pull = pull.rest > 1 ? (pull.inbox, pull.rest - 1) : nil
         }
-        if let awaited = line.awaited {
-            guard place.sequence == awaited else {
-                // It was on its way when what is before it was rejected.
+        if let next = line.owed.first {
+            guard place.sequence == next else {
+                // It was on its way when what is before it was rejected, or overtook it.
+                line.turnedAway[place.sequence, default: 0] += 1
                 try decline(reply, .zero, caller)
                 return true
             }
-            line.awaited = nil
+            line.owed.removeFirst()
         }
+        let attempt = place.attempt - (line.turnedAway.removeValue(forKey: place.sequence) ?? 0)
         let subject = delivery.subject.dropFirst(
             NATSDesk.prefix(of: subscription.stream).count)
         let message = BrokerMessage(
@@ -159,13 +167,14 @@ final class StreamConsumer: Sendable {
         line.waiting.append(
             (
                 Delivered(
-                    sequence: place.sequence, attempt: place.attempt, message: message), reply
+                    sequence: place.sequence, attempt: attempt, message: message), reply
             ))
         return true
     }
 
     func acknowledge(through sequence: UInt64) throws(BrokerError) {
         try using { (line, caller) throws(NATSCaller.Refusal) in
+            guard sequence <= line.highest else { return }
             // What was not handed out by this connection is named by its place alone.
             let reply =
                 line.handed.last { $0.sequence <= sequence }?.reply
@@ -178,19 +187,23 @@ final class StreamConsumer: Sendable {
             _ = try caller.answer(to: inbox)
             line.handed.removeAll { $0.sequence <= sequence }
             line.waiting.removeAll { $0.delivered.sequence <= sequence }
-            if let awaited = line.awaited, awaited <= sequence { line.awaited = nil }
+            line.owed.removeAll { $0 <= sequence }
+            line.turnedAway = line.turnedAway.filter { $0.key > sequence }
         }
     }
 
     func reject(from sequence: UInt64, delay: Duration) throws(BrokerError) {
         try using { (line, caller) throws(NATSCaller.Refusal) in
-            guard let first = line.handed.first(where: { $0.sequence >= sequence }) else { return }
             let back = line.handed.filter { $0.sequence >= sequence }
+            guard !back.isEmpty else { return }
             for entry in back { try decline(entry.reply, delay, caller) }
-            for entry in line.waiting { try decline(entry.reply, delay, caller) }
+            for entry in line.waiting {
+                line.turnedAway[entry.delivered.sequence, default: 0] += 1
+                try decline(entry.reply, delay, caller)
+            }
+            line.owed = back.map(\.sequence) + line.waiting.map(\.delivered.sequence) + line.owed
             line.handed.removeAll { $0.sequence >= sequence }
             line.waiting = []
-            line.awaited = first.sequence
             line.restsUntil = Moment.now() + max(delay, .zero)
         }
     }
@@ -215,8 +228,8 @@ final class StreamConsumer: Sendable {
                     caller = try desk.connect()
                     try desk.makeStream(subscription.stream, by: caller)
                 } catch { throw NATSCaller.Refusal.unreachable("\(error)") }
-                try makeConsumer(caller)
-                line = Line(caller: caller)
+                let highest = try makeConsumer(caller)
+                line = Line(caller: caller, highest: highest)
                 return try body(&line, caller)
             } catch {
                 line.caller = nil
@@ -228,13 +241,17 @@ final class StreamConsumer: Sendable {
     /// Makes the consumer unless it is there with nothing in anybody's hands: what the connection
     /// before was handed would come again only after a long wait, so it is made anew behind what
     /// was acknowledged.
-    private func makeConsumer(_ caller: NATSCaller) throws(NATSCaller.Refusal) {
+    ///
+    /// - Returns: the newest message that anybody was handed.
+    private func makeConsumer(_ caller: NATSCaller) throws(NATSCaller.Refusal) -> UInt64 {
         let (stream, name) = (subscription.stream, subscription.consumer)
         var start: UInt64?
         do throws(NATSCaller.Refusal) {
             let info = try caller.ask("CONSUMER.INFO.\(stream).\(name)")
             let filter = info["config"]?["filter_subject"]?.string ?? ""
-            if info["num_ack_pending"]?.integer ?? 0 == 0, filter == wireFilter { return }
+            if info["num_ack_pending"]?.integer ?? 0 == 0, filter == wireFilter {
+                return UInt64(clamping: info["delivered"]?["stream_seq"]?.integer ?? 0)
+            }
             start = UInt64(clamping: info["ack_floor"]?["stream_seq"]?.integer ?? 0) + 1
             _ = try caller.ask("CONSUMER.DELETE.\(stream).\(name)")
         } catch {
@@ -256,6 +273,7 @@ final class StreamConsumer: Sendable {
             }
         }
         _ = try caller.ask("CONSUMER.DURABLE.CREATE.\(stream).\(name)", json.bytes)
+        return (start ?? 1) - 1
     }
 
     /// The subscription's filter as a pattern of NATS; empty for all.

@@ -48,6 +48,6 @@ package enum Login: Sendable {
     private static func isSame(_ given: String, _ expected: String) -> Bool {
         let (given, expected) = (Array(given.utf8), Array(expected.utf8))
         guard given.count == expected.count else { return false }
-        return zip(given, expected).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+        return zip(given, expected).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }

@@ -183,7 +183,7 @@ package final class Shop: Sendable {
     {
         let (broker, holdings): (any Broker, @Sendable () -> [StreamHoldings])
         if let address = settings.broker {
-            let far = NATSBroker(address, name: "kassa")
+            let far = NATSBroker(address, name: "kassa", runtime: runtime)
             (broker, holdings) = (far, far.holdings)
         } else {
             let own = try SegmentBroker(
