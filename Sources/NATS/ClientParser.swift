@@ -185,7 +185,7 @@ private struct Words {
         if name.isEmpty { return true }
         if name.count < word.count { return words.name(name) != nil }
         let letters = bytes[name].map { $0 & 0xDF }
-        return bytes[name].allSatisfy { $0 >= 0x41 }
+        return bytes[name].allSatisfy { (0x41...0x5A).contains($0 & 0xDF) }
             && Self.names.contains { $0.starts(with: letters) }
     }
 
@@ -224,7 +224,10 @@ private struct Words {
     }
 
     func name(_ word: Range<Int>) -> Name? {
-        guard word.count <= 7 else { return nil }
+        // Letters alone: what is masked below must not make one of anything else.
+        guard word.count <= 7, bytes[word].allSatisfy({ (0x41...0x5A).contains($0 & 0xDF) }) else {
+            return nil
+        }
         var packed: UInt64 = 0
         for byte in bytes[word] { packed = packed << 8 | UInt64(byte & 0xDF) }
         switch packed {
