@@ -22,8 +22,6 @@ struct Router {
     private var turns: [String: UInt64] = [:]
     private static var mostTurns: Int { 4096 }
 
-    var count: Int { tree.count }
-
     mutating func add(_ interest: Interest) {
         tree.insert(interest, at: interest.pattern, id: interest.id)
     }

@@ -160,7 +160,8 @@ final class ServedConsumer {
             }
             starts.removeFirst()
         }
-        if ahead.isEmpty, next <= stream.last {
+        // A file without anything that is wanted brings nothing, and there may be more behind it.
+        while ahead.isEmpty, next <= stream.last {
             let (messages, through) = try stream.read(
                 from: next, limit: 256, wants: wants)
             counted.pass(messages.count, through: through)

@@ -13,7 +13,6 @@ final class StreamPublisher: Sendable {
     private struct Line: @unchecked Sendable {
         // Reached by one thread at a time, under the monitor's lock.
         var caller: NATSCaller?
-        var isMade = false
     }
 
     init(_ stream: String, _ desk: NATSDesk) {

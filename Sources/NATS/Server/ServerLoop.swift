@@ -73,7 +73,7 @@ final class ServerLoop {
     private var slowed: Set<UInt64> = []
     /// Those that have more answers waiting than they read.
     private var full: Set<UInt64> = []
-    /// Since when no connection can be taken for want of descriptors.
+    /// Whether no connection can be taken for want of descriptors.
     private var isAcceptPaused = false
     private var endsBy: Moment?
     private let scratch = UnsafeMutableRawBufferPointer.allocate(
