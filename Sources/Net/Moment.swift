@@ -1,7 +1,7 @@
 import Glibc
 
 /// A reading of the monotonic clock, in nanoseconds: for time limits alone.
-package struct Moment: Comparable {
+package struct Moment: Comparable, Sendable {
     package let nanoseconds: Int64
 
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }

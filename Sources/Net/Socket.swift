@@ -47,18 +47,50 @@ package enum Socket {
     package static func connect(_ address: Address, until deadline: Moment) throws(SystemError)
         -> Descriptor
     {
-        let socket = try stream(address.family)
-        let result = address.withPointer { Glibc.connect(socket.number, $0, $1) } ?? -1
-        if result == 0 { return socket }
-        guard errno == EINPROGRESS else { throw SystemError(call: "connect", code: errno) }
+        let socket = try startConnecting(address)
         guard wait(socket, Int16(POLLOUT), until: deadline) else {
             throw SystemError(call: "connect", code: ETIMEDOUT)
         }
+        try checkConnected(socket)
+        return socket
+    }
+
+    /// Begins to connect; once the socket is writable `checkConnected` says how it went.
+    package static func startConnecting(_ address: Address) throws(SystemError) -> Descriptor {
+        let socket = try stream(address.family)
+        let result = address.withPointer { Glibc.connect(socket.number, $0, $1) } ?? -1
+        guard result == 0 || errno == EINPROGRESS else {
+            throw SystemError(call: "connect", code: errno)
+        }
+        return socket
+    }
+
+    /// - Throws: why a socket that is no longer connecting is not connected.
+    package static func checkConnected(_ socket: Descriptor) throws(SystemError) {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         getsockopt(socket.number, SOL_SOCKET, SO_ERROR, &code, &length)
         guard code == 0 else { throw SystemError(call: "connect", code: code) }
-        return socket
+        // Where nothing listens the system may have chosen that very port for our own end: both
+        // ends are then this socket.
+        let own = addressBytes(socket, getsockname)
+        guard own.isEmpty || own != addressBytes(socket, getpeername) else {
+            throw SystemError(call: "connect", code: ECONNREFUSED)
+        }
+    }
+
+    private static func addressBytes(
+        _ socket: Descriptor,
+        _ read: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> [UInt8] {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutableBytes(of: &storage) { raw in
+            guard let base = raw.baseAddress,
+                read(socket.number, base.assumingMemoryBound(to: sockaddr.self), &length) == 0
+            else { return [] }
+            return Array(raw.prefix(Int(length)))
+        }
     }
 
     /// Whether a socket is ready for `events`, as poll(2) has them, before the deadline.
@@ -84,16 +116,9 @@ package enum Socket {
 
     /// The port a socket is bound to.
     package static func localPort(_ socket: Descriptor) -> UInt16 {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutableBytes(of: &storage) { raw in
-            guard let base = raw.baseAddress,
-                getsockname(socket.number, base.assumingMemoryBound(to: sockaddr.self), &length)
-                    == 0
-            else { return 0 }
-            // The port is at offset 2 in both sockaddr_in and sockaddr_in6, in network order.
-            return UInt16(raw[2]) << 8 | UInt16(raw[3])
-        }
+        let address = addressBytes(socket, getsockname)
+        // The port is at offset 2 in both sockaddr_in and sockaddr_in6, in network order.
+        return address.count < 4 ? 0 : UInt16(address[2]) << 8 | UInt16(address[3])
     }
 
     /// Small answers go out at once: the whole answer is written in one call anyway.

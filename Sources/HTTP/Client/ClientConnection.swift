@@ -8,7 +8,7 @@ final class ClientConnection: Sendable {
 
     /// Tries the host's addresses in turn.
     init(host: String, port: UInt16, options: HTTPClient.Options) throws(HTTPClientError) {
-        place = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        place = HTTPPlace(host: host, port: port).description
         let addresses = Socket.resolve(host, port: port, numeric: false)
         var failure = HTTPClientError.unknownHost(host)
         for address in addresses {
@@ -40,7 +40,9 @@ final class ClientConnection: Sendable {
         var parser = ResponseParser(
             answersHead: request.method == .head, limits: options.message)
         // An answer may come before the request is all sent, such as a 413 and a close.
-        let sent = try send(bytes(request), deadline, options)
+        var bytes: [UInt8] = []
+        RequestWriter.write(request, host: place, to: &bytes)
+        let sent = try send(bytes, deadline, options)
         var chunk = [UInt8](repeating: 0, count: 64 * 1024)
         do {
             while true {
@@ -58,21 +60,6 @@ final class ClientConnection: Sendable {
         } catch {
             throw .unreachable(place, reason: "\(error)")
         }
-    }
-
-    private func bytes(_ request: HTTPRequest) -> [UInt8] {
-        var out = Array("\(request.method.name) \(request.target) HTTP/1.1".utf8)
-        var headers = request.headers
-        if headers["Host"] == nil { headers["Host"] = place }
-        headers["Transfer-Encoding"] = nil
-        let hasBody = !request.body.isEmpty || [.post, .put, .patch].contains(request.method)
-        headers["Content-Length"] = hasBody ? String(request.body.count) : nil
-        for field in headers.fields where ResponseWriter.isName(field.name) {
-            ResponseWriter.append(field, to: &out)
-        }
-        out.append(contentsOf: "\r\n\r\n".utf8)
-        out.append(contentsOf: request.body)
-        return out
     }
 
     private static func connect(

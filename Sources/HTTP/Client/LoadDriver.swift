@@ -108,11 +108,11 @@ package final class LoadDriver {
         while true {
             var now = Moment.now()
             while let first = paused.first, first.until <= now {
-                paused.removeFirst()
+                paused.popFirst()
                 idle.append(first.line)
             }
             while let due = plan.due(at: now), let line = idle.first {
-                idle.removeFirst()
+                idle.popFirst()
                 lines[line].isBusy = true
                 lines[line].due = due
                 inFlight += 1
@@ -178,22 +178,5 @@ package final class LoadDriver {
             lines[line].connection = try connect(line)
             return 0
         }
-    }
-}
-
-/// First in, first out.
-private struct Queue<Element> {
-    private var elements: [Element] = []
-    private var head = 0
-
-    var first: Element? { head < elements.count ? elements[head] : nil }
-
-    mutating func append(_ element: Element) { elements.append(element) }
-
-    mutating func removeFirst() {
-        head += 1
-        guard head == elements.count || head > 1024 else { return }
-        elements.removeFirst(head)
-        head = 0
     }
 }

@@ -1,4 +1,4 @@
-/// Bytes in, one response out: the client's half of RFC 9112, without I/O.
+/// Bytes in, responses out, one at a time: the client's half of RFC 9112, without I/O.
 package struct ResponseParser: Sendable {
     private enum State {
         case startLine
@@ -8,7 +8,8 @@ package struct ResponseParser: Sendable {
     }
 
     private let limits: MessageLimits
-    private let answersHead: Bool
+    /// Whether the response that is read answers a HEAD: it has no body whatever its fields say.
+    var answersHead: Bool
     private var buffer = LineBuffer()
     private var state = State.startLine
     private var status: HTTPStatus = 500
@@ -20,7 +21,7 @@ package struct ResponseParser: Sendable {
     /// Interim (1xx) responses passed over before a final one; a bound against an endless row.
     private static let maximumInterim = 16
 
-    /// A parser for one response; the answer to a HEAD has no body whatever its fields say.
+    /// A parser at the start of a response.
     package init(answersHead: Bool, limits: MessageLimits) {
         self.answersHead = answersHead
         self.limits = limits
@@ -31,6 +32,20 @@ package struct ResponseParser: Sendable {
 
     /// Whether the connection can carry another request after this response.
     package var keepsAlive: Bool { !closesAfter && buffer.isEmpty }
+
+    /// Whether this response is the connection's last, by what its header says.
+    var endsConnection: Bool { closesAfter }
+
+    /// Whether bytes are held that no response has taken yet.
+    var hasUnread: Bool { !buffer.isEmpty }
+
+    /// Turns to the response behind this one, which is complete. Bytes of it may be there already.
+    mutating func startNext() {
+        state = .startLine
+        section = FieldSection()
+        interim = 0
+        closesAfter = false
+    }
 
     /// The response once it is complete; interim ones are passed over.
     ///
@@ -73,12 +88,13 @@ package struct ResponseParser: Sendable {
     }
 
     private mutating func parseStatusLine(_ line: ArraySlice<UInt8>) throws(MessageError) {
-        let parts = line.split(
-            separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count >= 2, parts[1].count == 3, let code = ASCII.decimal(parts[1]),
-            code >= 100, line.allSatisfy(ASCII.isFieldValue)
+        let space = UInt8(ascii: " ")
+        guard let first = line.firstIndex(of: space) else { throw .malformedStartLine }
+        let digits = line[(first + 1)...].prefix { $0 != space }
+        guard digits.count == 3, let code = ASCII.decimal(digits), code >= 100,
+            line.allSatisfy(ASCII.isFieldValue)
         else { throw .malformedStartLine }
-        version = try parseVersion(parts[0])
+        version = try parseVersion(line[..<first])
         status = HTTPStatus(code)
     }
 

@@ -89,12 +89,12 @@ enum ResponseWriter {
             ?? text.utf8.allSatisfy(holds)
     }
 
-    private static func append(_ text: StaticString, to out: inout [UInt8]) {
+    static func append(_ text: StaticString, to out: inout [UInt8]) {
         text.withUTF8Buffer { out.append(contentsOf: $0) }
     }
 
     /// A number that is not negative.
-    private static func append(_ number: Int, to out: inout [UInt8]) {
+    static func append(_ number: Int, to out: inout [UInt8]) {
         if number >= 10 { append(number / 10, to: &out) }
         out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
     }
