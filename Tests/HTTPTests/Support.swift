@@ -21,30 +21,25 @@ struct Failure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-/// A TCP client that sends just the bytes it is told to. Waits at most ten seconds.
+/// An end of a TCP connection that sends just the bytes it is told to. Waits at most ten seconds.
 final class Peer {
     private let socket: Int32
     private var received: [UInt8] = []
 
     init(port: UInt16, address text: String = "127.0.0.1", receiveBuffer: Int32? = nil) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+        limitWaiting(socket)
         if var receiveBuffer {
             setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, 4)
         }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr(text)
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let connected = withAddress(text, port) { [socket] in connect(socket, $0, $1) }
         guard connected == 0 else { throw Failure("connect: errno \(errno)") }
+    }
+
+    /// The end of a connection that was accepted.
+    init(owning socket: Int32) {
+        self.socket = socket
+        limitWaiting(socket)
     }
 
     deinit { close(socket) }
@@ -80,12 +75,79 @@ final class Peer {
         }
     }
 
+    /// Reads something, of which only so much is kept as may be the end of a line.
+    ///
+    /// - Returns: how many bytes came.
+    func skip() throws -> Int {
+        let before = received.count
+        guard try readSome() else { throw Failure("closed") }
+        let count = received.count - before
+        received.removeFirst(max(0, received.count - 256))
+        return count
+    }
+
     private func readSome() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65536)
         let count = recv(socket, &chunk, chunk.count, 0)
         guard count >= 0 else { throw Failure("recv: errno \(errno)") }
         received += chunk[..<count]
         return count > 0
+    }
+}
+
+/// No call on the socket takes longer than ten seconds.
+private func limitWaiting(_ socket: Int32) {
+    var limit = timeval(tv_sec: 10, tv_usec: 0)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+}
+
+private func withAddress(
+    _ text: String, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+) -> Int32 {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr(text)
+    return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+}
+
+/// A server that does what a test tells it to, connection by connection.
+final class Listener {
+    let place: HTTPPlace
+    private let socket: Int32
+
+    /// - Parameter backlog: how many, and one more, may connect that are not accepted.
+    init(backlog: Int32 = 16) throws {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.socket = socket
+        limitWaiting(socket)
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        guard withAddress("127.0.0.1", 0, { bind(socket, $0, $1) }) == 0,
+            listen(socket, backlog) == 0,
+            withUnsafeMutablePointer(
+                to: &address,
+                {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        getsockname(socket, $0, &length)
+                    }
+                }) == 0
+        else { throw Failure("listen: errno \(errno)") }
+        place = HTTPPlace(host: "127.0.0.1", port: UInt16(bigEndian: address.sin_port))
+    }
+
+    deinit { close(socket) }
+
+    func accept() throws -> Peer {
+        let accepted = Glibc.accept(socket, nil, nil)
+        guard accepted >= 0 else { throw Failure("accept: errno \(errno)") }
+        return Peer(owning: accepted)
     }
 }
 
