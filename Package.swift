@@ -68,7 +68,7 @@ let package = Package(
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
-                "NATS",
+                "NATS", "Net",
             ]),
         .executableTarget(
             name: "shopctl",

@@ -148,5 +148,8 @@ extension Bulletin {
 /// A message that is none of ours, or damaged.
 package struct MalformedMessage: Error, Hashable, CustomStringConvertible {
     package let reason: String
+
+    package init(reason: String) { self.reason = reason }
+
     package var description: String { "a message cannot be read: \(reason)" }
 }

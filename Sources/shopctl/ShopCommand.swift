@@ -12,8 +12,8 @@ enum ShopCommand {
         "shopctl", "Runs an event-sourced shop, places orders, and proves its history.",
         example: "shopctl up",
         subcommands: [
-            UpCommand.command, ServeCommand.command, OrderCommand.command, StockCommand.command,
-            EventsCommand.command,
+            UpCommand.command, ServeCommand.command, StatusCommand.command, OrderCommand.command,
+            StockCommand.command, EventsCommand.command,
             ImportCommand.command, ReplayCommand.command, ReportCommand.command,
             ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
             EpochCommand.command, BenchCommand.command, SimulateCommand.command,
@@ -29,6 +29,7 @@ enum ShopCommand {
             switch invocation.path.dropFirst().first {
             case "up": try UpCommand.run(invocation)
             case "serve": try ServeCommand.run(invocation)
+            case "status": return try StatusCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)
             case "stock": try StockCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)

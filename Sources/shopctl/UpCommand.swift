@@ -7,26 +7,12 @@ import NATS
 /// `shopctl up`: the whole shop, in the foreground.
 enum UpCommand {
     static let command = Command(
-        "up", "run the whole shop until Ctrl-C",
+        "up", "run the whole shop until Ctrl-C, each part a process",
         options: [
             ShopCommand.data,
             .value("port", "PORT", "where to listen; 0 takes a free one", default: "8080"),
             .value("address", "ADDRESS", "the address to listen on", default: "127.0.0.1"),
-            .value("pay-within", "SECONDS", "how long a customer has to pay", default: "120"),
-            .value(
-                "hold-for", "SECONDS",
-                "how long stock is held for an order that is not packed; a minute longer than "
-                    + "--pay-within at least, or what is paid late is undone",
-                default: "86400"),
-            .value(
-                "in-transit", "SECONDS", "how long the built-in carrier has a parcel on the way",
-                default: "0"),
-            .value(
-                "out-for-delivery", "SECONDS", "how long it then takes to the door", default: "0"),
-            .value(
-                "disk-reserve", "MIB",
-                "kept on the disk for what is under way when the rest is full; with less free "
-                    + "beside it nothing new is taken", default: "64"),
+        ] + ShopOptions.all + [
             .value(
                 "broker", "URL",
                 "a NATS server with JetStream in place of the built-in broker, "
@@ -34,48 +20,50 @@ enum UpCommand {
             .value(
                 "broker-port", "PORT",
                 "lets clients of NATS listen to the built-in broker there; 0 takes a free one"),
+            .flag("single-process", "run all parts in one process"),
             ShopCommand.json,
         ],
         example: "shopctl up --data .kassa --port 8080")
 
     static func run(_ invocation: Invocation) throws {
-        Allocator.tune()
-        // Blocked before any thread is there, so that only sigwait below hears them.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-
-        var settings = Shop.Settings(data: try invocation.text("data"))
+        let isSingle = invocation.flag("single-process")
+        // The parts see to it themselves.
+        if isSingle { Allocator.tune() }
+        StopSignals.block()
+        var settings = try ShopOptions.settings(invocation)
         settings.port = UInt16(try invocation.integer("port", in: 0...65535))
-        settings.address = try invocation.text("address")
-        let payWithin = try invocation.seconds("pay-within", from: 1)
-        settings.payWithin = payWithin
-        settings.holdFor = try invocation.seconds("hold-for", from: 1)
-        settings.inTransit = try invocation.seconds("in-transit", from: 0)
-        settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
-        settings.diskReserve =
-            Int64(try invocation.integer("disk-reserve", in: 0...1_048_576)) << 20
-        try chooseBroker(invocation, &settings)
-        let json = invocation.flag("json")
+        settings.broker = try invocation.broker()
+        settings.brokerPort = try invocation.optionalInteger("broker-port", in: 0...65535)
+            .map { UInt16($0) }
+        if settings.broker != nil, settings.brokerPort != nil {
+            throw invocation.invalid(
+                "--broker-port", invocation.optionalText("broker-port") ?? "",
+                expected: "left out: there is no built-in broker with --broker")
+        }
         let runtime = SystemRuntime()
         settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
-        if settings.holdFor < payWithin + .seconds(60) {
-            Terminal.complain(
-                "stock is held for less than customers have to pay: what is paid late is undone; "
-                    + "give a --hold-for that is a minute longer than --pay-within")
-        }
+        ShopOptions.warn(settings)
+        guard isSingle else { return try runProcesses(invocation, settings) }
         let shop = try Shop.start(settings)
-        let url = "http://\(settings.address):\(shop.port)"
-        if json {
+        sayReady(
+            invocation, settings, url: "http://\(settings.address):\(shop.port)",
+            broker: shop.brokerPort.map { "nats://\(settings.address):\($0)" })
+        StopSignals.wait()
+        if !invocation.flag("json") { print("stopping") }
+        shop.stop()
+        if !invocation.flag("json") { print("stopped cleanly") }
+    }
+
+    /// - Parameter broker: where NATS' clients may listen; nil where they may not.
+    private static func sayReady(
+        _ invocation: Invocation, _ settings: Shop.Settings, url: String, broker: String?
+    ) {
+        if invocation.flag("json") {
             var line = JSONWriter()
             line.object { line in
                 line.member("url", url)
                 line.member("data", settings.data)
-                if let port = shop.brokerPort {
-                    line.member("broker", "nats://\(settings.address):\(port)")
-                }
+                if let broker { line.member("broker", broker) }
                 line.member("process", Int64(getpid()))
             }
             print(line.text)
@@ -86,38 +74,80 @@ enum UpCommand {
             )
         }
         fflush(nil)
-        var signal: Int32 = 0
-        sigwait(&signals, &signal)
-        if !json { print("stopping") }
-        shop.stop()
-        if !json { print("stopped cleanly") }
     }
-}
 
-extension UpCommand {
-    private static func chooseBroker(_ invocation: Invocation, _ settings: inout Shop.Settings)
-        throws(UsageError)
-    {
-        if let text = invocation.optionalText("broker") {
-            do throws(NATSAddress.Malformed) {
-                settings.broker = try NATSAddress(text)
-            } catch {
-                throw invocation.invalid("--broker", text, expected: "nats://HOST:PORT (\(error))")
+    // MARK: A process each
+
+    private static func runProcesses(_ invocation: Invocation, _ settings: Shop.Settings) throws {
+        let folder = try DataFolder(path: settings.data, parts: [])
+        defer { withExtendedLifetime(folder) {} }
+        let isJSON = invocation.flag("json")
+        var isStopped = false
+        let supervisor = Supervisor(try jobs(invocation, settings)) { event in
+            switch event {
+            case .line(let part, let text, let isError): pass(part, text, isError: isError)
+            case .notice(let text): settings.notice(text)
+            case .ready(let places):
+                sayReady(
+                    invocation, settings, url: places[.gateway] ?? "",
+                    broker: settings.brokerPort == nil ? nil : places[.broker])
+            case .stopping:
+                isStopped = true
+                if !isJSON { print("stopping") }
             }
+            fflush(nil)
         }
-        settings.brokerPort = try invocation.optionalInteger("broker-port", in: 0...65535)
-            .map { UInt16($0) }
-        if settings.broker != nil, settings.brokerPort != nil {
-            throw invocation.invalid(
-                "--broker-port", invocation.optionalText("broker-port") ?? "",
-                expected: "left out: there is no built-in broker with --broker")
+        do { try supervisor.run() } catch {
+            folder.discardIfNew()
+            throw error
         }
+        if isStopped, !isJSON { print("stopped cleanly") }
     }
-}
 
-extension Invocation {
-    /// A year at most.
-    fileprivate func seconds(_ name: String, from least: Int) throws(UsageError) -> Duration {
-        .seconds(try integer(name, in: least...31_536_000))
+    private static func pass(_ part: ShopPart, _ text: String, isError: Bool) {
+        let name = part.rawValue + String(repeating: " ", count: 13 - part.rawValue.utf8.count)
+        let bytes = Array("\(Terminal.dim(name))| \(Terminal.plain(text))\n".utf8)
+        _ = write(isError ? STDERR_FILENO : STDOUT_FILENO, bytes, bytes.count)
+    }
+
+    /// What is run, and how.
+    private static func jobs(_ invocation: Invocation, _ settings: Shop.Settings) throws
+        -> [Supervisor.Job]
+    {
+        var jobs: [Supervisor.Job] = []
+        // Where this machine's own processes find what listens there.
+        let isAnywhere = ["0.0.0.0", "::"].contains(settings.address)
+        let near = isAnywhere ? "127.0.0.1" : settings.address
+        let broker: String
+        if let url = invocation.optionalText("broker"), let address = settings.broker {
+            // Nothing of the shop would find anything else of it.
+            _ = try NATSLink(address, name: "shopctl", within: .seconds(5))
+            broker = url
+        } else {
+            // Known before any part is started: the parts are started in any order.
+            let isOpen = settings.brokerPort != nil
+            let wanted = settings.brokerPort ?? 0
+            let address = isOpen ? settings.address : near
+            guard let port = wanted > 0 ? wanted : FreePort.find(at: address) else {
+                throw CommandFailure(
+                    "\"\(address)\" is no address to listen at; give a numeric one of this "
+                        + "machine, such as 127.0.0.1")
+            }
+            broker = "nats://\(near.contains(":") ? "[\(near)]" : near):\(port)"
+            jobs.append(
+                .init(
+                    .broker,
+                    ["--shop", "--data", settings.data, "--address", address]
+                        + (isOpen ? ["--listeners"] : []), port: port))
+        }
+        let common =
+            try ShopOptions.arguments(invocation, reserveShares: ShopPart.services.count + 1)
+            + ["--broker", broker]
+        jobs += ShopPart.services.map { .init($0, common + ["--address", near]) }
+        jobs.append(
+            .init(
+                .gateway, common + ["--address", settings.address, "--advertise", near],
+                port: settings.port))
+        return jobs
     }
 }

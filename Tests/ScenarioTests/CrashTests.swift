@@ -1,33 +1,8 @@
-import EventSourcing
-import HTTP
 import Synchronization
 import Testing
 
 /// What the shop holds after it was killed in the middle of its work.
 @Suite struct CrashTests {
-    /// What clients were told, by key.
-    private final class Clients: Sendable {
-        let told = Mutex<[String: String]>([:])
-        let asked = Mutex<[String]>([])
-        let isOver = Atomic(false)
-
-        /// Places orders, each under a key of its own, until there is no answer any more.
-        func load(_ shop: RunningShop, _ name: String) {
-            for number in 0... {
-                guard !isOver.load(ordering: .relaxed) else { return }
-                let key = "\(name)-\(number)"
-                asked.withLock { $0.append(key) }
-                guard let answer = try? shop.place(Clients.order(key), key: key) else { return }
-                guard answer.status == 201 else { continue }
-                told.withLock { $0[key] = answer["id"] }
-            }
-        }
-
-        static func order(_ key: String) -> OrderBody {
-            OrderBody(token: "tok_ok", more: "\"reference\":\"\(key)\"")
-        }
-    }
-
     /// Kills the shop when so many orders are acknowledged under load.
     private func kill(_ shop: RunningShop, _ clients: Clients, round: Int, after count: Int) throws
     {
@@ -48,37 +23,6 @@ import Testing
         if let failure = all.compactMap({ $0 }).first { throw Failure(failure) }
     }
 
-    /// Every order that a client knows of, or may know of, is there once and completes.
-    private func check(_ shop: RunningShop, _ clients: Clients) throws {
-        let told = clients.told.withLock { $0 }
-        var ids = told
-        for key in clients.asked.withLock({ $0 }) {
-            let again = try shop.accepted(Clients.order(key), key: key)
-            if let known = told[key] {
-                #expect(again["id"] == known, "\(key)")
-                #expect(again.headers["Idempotent-Replayed"] == "true", "\(key)")
-            }
-            ids[key] = again["id"]
-        }
-        #expect(Set(ids.values).count == ids.count)
-        for (key, id) in ids {
-            #expect(try shop.end(of: id)["status"] == "completed", "\(key)")
-        }
-        let placed = try Shopctl.events("orders", in: shop.folder)
-            .filter { $0["type"]?.string == "order.placed" }.compactMap { $0["stream"]?.string }
-        #expect(placed.count == ids.count)
-        #expect(Set(placed) == Set(ids.values.map { "order-\($0)" }))
-        let left = 100_000 - ids.count
-        try shop.eventuallyHolds("mug", onHand: left, available: left)
-        func captured() throws -> Int {
-            try Shopctl.events("payments", in: shop.folder)
-                .count { $0["type"]?.string == "payment.captured" }
-        }
-        // An order's end may show before its payment's does.
-        try eventually("each is paid for") { try captured() >= ids.count }
-        #expect(try captured() == ids.count)
-    }
-
     @Test(arguments: [1, 4])
     func `after kills under load every acknowledged order is there once`(kills: Int) throws {
         var shop = try RunningShop.fresh(mugs: 100_000)
@@ -88,7 +32,7 @@ import Testing
             try kill(shop, clients, round: round, after: kills == 1 ? 100 : 20)
             shop = try RunningShop(folder)
         }
-        try check(shop, clients)
+        try clients.check(shop)
         #expect(shop.alarms.isEmpty, "\(shop.notices)")
         let running = try Shopctl.verify(folder)
         #expect(running.code == 0, "\(running.all)")
@@ -121,7 +65,7 @@ import Testing
         }
         #expect(try shop.child.end() == 0, "\(shop.notices)")
         let again = try RunningShop(shop.folder)
-        try check(again, clients)
+        try clients.check(again)
         try again.stop()
         #expect(again.alarms.isEmpty && shop.alarms.isEmpty, "\(shop.notices)\(again.notices)")
         #expect(try Shopctl.verify(shop.folder).code == 0)

@@ -24,7 +24,7 @@ enum Layout {
             "Gateway": ["Domain", "Projections", "Messaging", "HTTP", "EventSourcing"],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
-                "Projections", "CPlatform", "NATS",
+                "Projections", "CPlatform", "NATS", "Net",
             ]),
             "Simulation": Set(services).union([
                 "Host", "Gateway", "HTTP", "CSimulatedDisk", "CSQLite", "SQLite", "EventStore",

@@ -56,6 +56,16 @@ package struct NATSAddress: Hashable, Sendable, CustomStringConvertible {
         self.servers = servers
     }
 
+    /// The same servers, shown a token unless the address has a login of its own.
+    package func showing(token: String) -> NATSAddress {
+        guard self.token == nil, user == nil else { return self }
+        return NATSAddress(servers: servers, token: token, user: nil, password: nil)
+    }
+
+    private init(servers: [Server], token: String?, user: String?, password: String?) {
+        (self.servers, self.token, self.user, self.password) = (servers, token, user, password)
+    }
+
     private static func server(_ text: Substring) throws(Malformed) -> Server {
         var (host, port) = (text, "")
         if text.first == "[", let end = text.firstIndex(of: "]") {

@@ -10,11 +10,22 @@ package struct RequestContext: Hashable, Sendable {
         package let key: String
         /// 32 bytes over method, target and body.
         package let digest: [UInt8]
+
+        package init(principal: String, key: String, digest: [UInt8]) {
+            self.principal = principal
+            self.key = key
+            self.digest = digest
+        }
     }
 
     package let metadata: Metadata
     /// Nil where the client sent none: then the request is not remembered.
     package let key: Key?
+
+    package init(metadata: Metadata, key: Key?) {
+        self.metadata = metadata
+        self.key = key
+    }
 }
 
 /// What came of a command.

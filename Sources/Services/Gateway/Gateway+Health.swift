@@ -32,6 +32,9 @@ extension Gateway {
         exchange.respond(200, headers: ["Cache-Control": "no-store"], json: json)
     }
 
+    /// Whether reads are answered from rows that are whole and have caught up.
+    package var isReady: Bool { Self.reasons(readiness(), freshness.staleReason).isEmpty }
+
     private static func reasons(_ readiness: Readiness, _ stale: String?) -> [String] {
         var reasons: [String] = []
         switch readiness.heartbeatAge {

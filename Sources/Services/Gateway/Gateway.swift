@@ -126,6 +126,9 @@ package final class Gateway: Sendable {
         add(.get, "/v1/events", to: &router) { gateway, exchange throws(RequestError) in
             try gateway.showEvents(exchange)
         }
+        add(.get, "/v1/status", to: &router) { gateway, exchange throws(RequestError) in
+            gateway.showStatus(exchange)
+        }
         add(.get, "/metrics", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showMetrics(exchange)
         }

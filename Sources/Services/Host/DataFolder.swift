@@ -20,7 +20,8 @@ package final class DataFolder: Sendable {
     }
 
     package let path: String
-    private let descriptor: Int32
+    /// Held as long as this lives: the shop's own first.
+    private let locks: [FolderLock]
     /// The folders that were not there before, this one first and then those it lies in.
     private let made: [String]
 
@@ -30,45 +31,66 @@ package final class DataFolder: Sendable {
 
     /// Makes the folder where there is none, and takes its lock.
     ///
-    /// - Parameter pause: waits between two attempts.
-    package init(path: String, pause: () -> Void = { usleep(50_000) }) throws(Failure) {
+    /// - Parameters:
+    ///   - parts: whose folders are locked as well, so that none of them runs as a process of its
+    ///     own meanwhile.
+    ///   - pause: waits between two attempts.
+    package init(
+        path: String, parts: [ShopPart] = ShopPart.allCases, pause: () -> Void = { usleep(50_000) }
+    ) throws(Failure) {
         self.path = path
+        made = Self.missing(path)
+        try Self.make(path)
+        for part in ShopPart.allCases { try Self.make("\(path)/\(part)") }
+        var locks: [FolderLock] = []
+        for file in ["\(path)/lock"] + parts.map({ Self.lock(of: $0, in: path) }) {
+            locks.append(try Self.lock(file, of: path, Self.attempts, pause))
+        }
+        self.locks = locks
+        Self.removeScratch(in: path)
+    }
+
+    /// Makes a part's folder where there is none, and takes its lock, for a process that runs this
+    /// part alone.
+    package init(path: String, only part: ShopPart) throws(Failure) {
+        self.path = path
+        made = []
+        try Self.make("\(path)/\(part)")
+        // The one before it may still be at its end.
+        locks = [
+            try Self.lock(Self.lock(of: part, in: path), of: path, Self.attempts * 5) {
+                usleep(50_000)
+            }
+        ]
+    }
+
+    /// Locked by whichever process runs the part.
+    static func lock(of part: ShopPart, in path: String) -> String { "\(path)/\(part)/.running" }
+
+    private static func make(_ path: String) throws(Failure) {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue
         {
             throw .unusable(path, "it is a file, not a folder")
         }
-        made = Self.missing(path)
-        let services = ["orders", "payments", "deliveries", "notifications", "gateway", "broker"]
         do {
-            for service in services {
-                try FileManager.default.createDirectory(
-                    atPath: "\(path)/\(service)", withIntermediateDirectories: true)
-            }
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
         } catch { throw .unusable(path, error.localizedDescription) }
-        descriptor = open("\(path)/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .unusable(path, String(cString: strerror(errno))) }
-        guard Self.isLocked(descriptor, pause) else {
-            let owner = (try? String(contentsOfFile: "\(path)/lock", encoding: .utf8)) ?? "unknown"
-            // All is set, so that `deinit` closes it: twice would be once too often for whoever
-            // has been given the number since.
-            throw .inUse(path, by: owner.isEmpty ? "unknown" : owner)
-        }
-        ftruncate(descriptor, 0)
-        let process = "\(getpid())"
-        _ = process.withCString { write(descriptor, $0, process.utf8.count) }
-        Self.removeScratch(in: path)
     }
 
-    private static func isLocked(_ descriptor: Int32, _ pause: () -> Void) -> Bool {
-        for attempt in 1...attempts {
-            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-            if attempt < attempts { pause() }
+    private static func lock(
+        _ file: String, of path: String, _ attempts: Int, _ pause: () -> Void
+    ) throws(Failure) -> FolderLock {
+        do throws(FolderLock.Failure) {
+            return try FolderLock(file, attempts: attempts, pause: pause)
+        } catch {
+            switch error {
+            case .held(let owner): throw .inUse(path, by: owner)
+            case .unusable(let why): throw .unusable(path, why)
+            }
         }
-        return false
     }
-
-    deinit { close(descriptor) }
 
     private static func missing(_ path: String) -> [String] {
         var missing: [String] = []
@@ -81,7 +103,7 @@ package final class DataFolder: Sendable {
     }
 
     /// Removes what a start has made that came to nothing, where there was no folder before it.
-    func discardIfNew() {
+    package func discardIfNew() {
         guard let own = made.first else { return }
         try? FileManager.default.removeItem(atPath: own)
         // Those it lies in only while they are empty.
@@ -123,6 +145,8 @@ package final class DataFolder: Sendable {
     }
 
     package static func cursorKey(in path: String) -> String { "\(path)/gateway/cursor.key" }
+    static let cursorKeyAdvice =
+        "delete it, and a new key is made (cursors given so far are then refused)"
     package static func mails(in path: String) -> String { "\(path)/notifications/mails" }
 
     /// Whether a file of that name, there or not, lies in the shop's folder.

@@ -63,8 +63,8 @@ extension Doctor {
         guard FileManager.default.fileExists(atPath: path) else {
             return note("cursor key", "there is none; the next shopctl up makes one")
         }
-        do throws(CursorKey.Failure) {
-            _ = try CursorKey.read(path)
+        do throws(KeyFile.Failure) {
+            _ = try KeyFile.read(path, advice: DataFolder.cursorKeyAdvice)
             note("cursor key", "32 bytes")
         } catch {
             note(

@@ -42,19 +42,31 @@ extension Doctor {
         return true
     }
 
-    /// Takes the lock as a reader would, and gives it back at once.
+    /// Takes each lock as a reader would, and gives it back at once.
     mutating func checkLock() {
-        let path = "\(settings.data)/lock"
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return note("running shop", "none, and none was before") }
-        defer { close(descriptor) }
-        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else {
-            return note("running shop", "none")
+        let parts = ShopPart.allCases.map {
+            ($0.rawValue, DataFolder.lock(of: $0, in: settings.data))
         }
+        let held = ([("shop", "\(settings.data)/lock")] + parts).compactMap { name, path in
+            Self.holder(of: path).map { (name, $0) }
+        }
+        guard let first = held.first else { return note("running shop", "none") }
+        process = first.1
+        let several = Set(held.map(\.1))
+        guard several.count > 1 else { return note("running shop", "process \(first.1)") }
+        note(
+            "running shop",
+            "processes " + held.map { "\($0.1) (\($0.0))" }.joined(separator: ", "))
+    }
+
+    /// The process that holds a lock; nil where none does.
+    private static func holder(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        let owner = text.isEmpty ? "unknown" : text
-        process = owner
-        note("running shop", "process \(owner)")
+        return text.isEmpty ? "unknown" : text
     }
 
     mutating func checkSpace() {

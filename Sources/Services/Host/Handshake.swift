@@ -58,26 +58,38 @@ package enum Handshake {
         if let failure = witnesses.failure { throw failure }
         var newest = Timestamp.epoch
         for log in logs ?? Wiring.logs {
-            let path = DataFolder.log(log.value, in: data)
             let published = try published(log, at: broker)
-            let isThere = FileManager.default.fileExists(atPath: path)
-            let queries = isThere ? try look(path) : nil
-            // What is there and cannot be read is for whoever opens it.
-            if isThere, queries == nil, !FileInspection(path: path, isInUse: true).isEmpty {
-                continue
-            }
-            switch try witnesses.verdict(on: log, queries, published: published) {
-            case .good: break
-            case .gone(let why): throw Failure.gone(path: path, why: why)
-            case .behind(let why):
-                notice("\(log) has stopped: \(why)")
-                let stopped = try EventLog(path: path, name: log, at: now)
-                try stopped.halt(why)
-            }
-            let last = try? queries?.log(after: Position(.max), limit: 1, .backward).first
-            newest = max(newest, last?.recordedAt ?? .epoch)
+            let last = try check(
+                log, at: DataFolder.log(log.value, in: data), witnesses, published: published,
+                now, notice: notice)
+            newest = max(newest, last)
         }
         return newest
+    }
+
+    /// The same for one log, with what is known of it.
+    ///
+    /// - Returns: the log's newest recorded time.
+    static func check(
+        _ log: LogName, at path: String, _ witnesses: Witnesses, published: Checkpoint?,
+        _ now: Timestamp, notice: (String) -> Void
+    ) throws -> Timestamp {
+        let isThere = FileManager.default.fileExists(atPath: path)
+        let queries = isThere ? try look(path) : nil
+        // What is there and cannot be read is for whoever opens it.
+        if isThere, queries == nil, !FileInspection(path: path, isInUse: true).isEmpty {
+            return .epoch
+        }
+        switch try witnesses.verdict(on: log, queries, published: published) {
+        case .good: break
+        case .gone(let why): throw Failure.gone(path: path, why: why)
+        case .behind(let why):
+            notice("\(log) has stopped: \(why)")
+            let stopped = try EventLog(path: path, name: log, at: now)
+            try stopped.halt(why)
+        }
+        let last = try? queries?.log(after: Position(.max), limit: 1, .backward).first
+        return last?.recordedAt ?? .epoch
     }
 }
 

@@ -3,6 +3,7 @@ import Domain
 import EventSourcing
 import EventStore
 import Gateway
+import Glibc
 import HTTP
 import Messaging
 package import NATS
@@ -51,18 +52,12 @@ package final class Shop: Sendable {
 
     private let folder: DataFolder
     private let disk: DiskWatch
-    private let load = LoadWatch()
     let runtime: SystemRuntime
     let orders: ServiceRunner<OrdersCore>
     let payments: ServiceRunner<PaymentsCore>
     let deliveries: ServiceRunner<DeliveriesCore>
     let notifications: ServiceRunner<NotificationsCore>
-    private let store: ReadStore
-    private let freshness = Freshness(logs: Wiring.logs)
-    private let projections: ProjectionRunner
-    private let sidework = Sidework("gateway-files")
-    /// Of its own, so that slow reports do not hide how the shop does.
-    private let scrapes = Sidework("gateway-metrics")
+    private let gateway: GatewayPart
     private let server: HTTPServer
     private let brokerServer: BrokerServer?
     /// Where NATS' clients find the broker; nil where they do not.
@@ -104,46 +99,29 @@ package final class Shop: Sendable {
         (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
         let (broker, holdings) = try Self.openBroker(settings, runtime)
         let wiring = Wiring(data: data)
-        func settingsOf(_ log: LogName) -> ServiceSettings { Self.settings(of: log, data, disk) }
-        orders = ServiceRunner(
-            settings: settingsOf(OrdersCore.log),
-            makeCore: { OrdersCore(runtime: runtime, payWithin: settings.payWithin) },
-            broker: broker, feeds: wiring.feeds, handler: NoCalls(), runtime: runtime,
-            notice: notice)
-        payments = ServiceRunner(
-            settings: settingsOf(PaymentsCore.log), makeCore: { PaymentsCore() }, broker: broker,
-            feeds: wiring.feeds, handler: PaymentCalls(provider: BuiltInPaymentProvider()),
-            runtime: runtime, notice: notice)
-        deliveries = ServiceRunner(
-            settings: settingsOf(DeliveriesCore.log),
-            makeCore: { DeliveriesCore(holdFor: settings.holdFor) }, broker: broker,
-            feeds: wiring.feeds, handler: CarrierCalls(carrier: settings.carrier(runtime)),
-            runtime: runtime, notice: notice)
+        let around = Surroundings(
+            settings: settings, broker: broker, feeds: wiring.feeds, disk: disk, runtime: runtime)
+        orders = ServiceParts.orders(around)
+        payments = ServiceParts.payments(around)
+        deliveries = ServiceParts.deliveries(around)
         let mails = CountedMailer(
             try MailFolder(folder: DataFolder.mails(in: data), runtime: runtime))
         let keys = SealedContacts(
             keys: OrdersKeys(path: DataFolder.log(OrdersCore.log.value, in: data)))
-        notifications = ServiceRunner(
-            settings: settingsOf(NotificationsCore.log), makeCore: { NotificationsCore() },
-            broker: broker, feeds: wiring.feeds, handler: MailCalls(mailer: mails, keys: keys),
-            runtime: runtime, notice: notice)
-        store = try ReadStore(path: DataFolder.firstReadStore(in: data))
-        projections = ProjectionRunner(
-            store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
-            feeds: wiring.feeds, consumer: "gateway", runtime: runtime,
-            isDiskShort: { disk.reading.isStopped }, notice: notice)
-        let observatory = Observatory(
-            services: [.init(orders), .init(payments), .init(deliveries), .init(notifications)],
-            holdings: holdings, projections: projections, freshness: freshness, mails: mails,
-            disk: disk, load: load, runtime: runtime, startedAt: runtime.now())
-        let gateway = Gateway(
-            runtime: runtime, readStore: store, freshness: freshness,
-            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
-            projections: ProjectionsAdapter(runner: projections),
-            cursorKey: try CursorKey.load(DataFolder.cursorKey(in: data), runtime),
-            feeds: wiring.feeds, readings: observatory.readings, aside: sidework.take,
-            asideForMetrics: scrapes.take, intakeRefusal: observatory.intakeRefusal,
-            readiness: observatory.readiness)
+        notifications = ServiceParts.notifications(around, mails, keys: keys)
+        let seen: [SeenService] = [
+            .init(.orders, orders), .init(.payments, payments), .init(.deliveries, deliveries),
+            .init(.notifications, notifications),
+        ]
+        let instance = runtime.newID()
+        let parts = Self.parts(seen, instance, runtime.now())
+        let services = GatewayPart.Services(
+            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries), feeds: wiring.feeds,
+            seen: seen, holdings: holdings,
+            mails: { PartStatus.Mails(sent: mails.sent, failed: mails.failed) },
+            isDiskFull: { disk.reading.isStopped }, parts: parts)
+        gateway = try GatewayPart(
+            services, settings, broker: broker, consumer: "gateway", disk: disk, runtime: runtime)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
             notifications: notifications)
@@ -153,27 +131,27 @@ package final class Shop: Sendable {
             try payments.start()
             try deliveries.start()
             try notifications.start()
-            projections.start()
-            load.start(runtime, observatory.sight)
-            server = try HTTPServer.start(
-                address: settings.address, port: settings.port, limits: files.limits,
-                renderError: gateway.renderError,
-                statistics: observatory.statistics, handler: gateway.router.handle)
+            server = try gateway.start(settings, files.limits)
         } catch {
-            load.stop()
-            Self.stop(orders, payments, deliveries, notifications, projections)
+            Self.stop(orders, payments, deliveries, notifications, gateway)
             throw error
         }
     }
 
-    private static func settings(of log: LogName, _ data: String, _ disk: DiskWatch)
-        -> ServiceSettings
+    /// All parts are this one process.
+    private static func parts(_ seen: [SeenService], _ instance: String, _ now: Timestamp)
+        -> @Sendable () -> [ShopReadings.Part]
     {
-        var settings = ServiceSettings(path: DataFolder.log(log.value, in: data))
-        // Who places an order waits for it to be written; all else follows in its own time.
-        if log == OrdersCore.log { (settings.urgency, settings.fetchLimit) = (.awaited, 128) }
-        settings.isDiskShort = { disk.reading.isStopped }
-        return settings
+        {
+            seen.map { service in
+                var part = ShopReadings.Part(
+                    part: service.part.rawValue, instance: instance,
+                    state: service.look(false).state, version: Build.version,
+                    process: Int64(getpid()), startedAt: now)
+                part.residentBytes = ProcessMemory.resident
+                return part
+            }
+        }
     }
 
     /// Opens the broker, and sees to it that no log is behind what others have read of it, nor the
@@ -204,16 +182,13 @@ package final class Shop: Sendable {
     }
 
     /// How many orders the read store shows as completed.
-    func completedOrders() throws(ReadError) -> Int { try store.count(of: .completed) }
+    func completedOrders() throws(ReadError) -> Int { try gateway.store.count(of: .completed) }
 
     /// Finishes what was begun, and closes all files cleanly.
     package func stop() {
         server.stop(within: .seconds(5))
         brokerServer?.stop(within: .seconds(1))
-        sidework.stop()
-        scrapes.stop()
-        load.stop()
-        Self.stop(orders, payments, deliveries, notifications, projections)
+        Self.stop(orders, payments, deliveries, notifications, gateway)
         disk.stop()
     }
 
@@ -221,78 +196,17 @@ package final class Shop: Sendable {
     private static func stop(
         _ orders: ServiceRunner<OrdersCore>, _ payments: ServiceRunner<PaymentsCore>,
         _ deliveries: ServiceRunner<DeliveriesCore>,
-        _ notifications: ServiceRunner<NotificationsCore>, _ projections: ProjectionRunner
+        _ notifications: ServiceRunner<NotificationsCore>, _ gateway: GatewayPart
     ) {
-        projections.askToStop()
+        gateway.askToStop()
         orders.askToStop()
         payments.askToStop()
         deliveries.askToStop()
         notifications.askToStop()
-        projections.stop()
+        gateway.stop()
         orders.stop()
         payments.stop()
         deliveries.stop()
         notifications.stop()
-    }
-}
-
-extension Shop.Settings {
-    fileprivate func carrier(_ runtime: any Runtime) -> BuiltInCarrier {
-        BuiltInCarrier(
-            times: .init(inTransit: inTransit, outForDelivery: outForDelivery), runtime: runtime)
-    }
-}
-
-/// The feeds of the four logs, each told when its service is up and when a reader shows it is
-/// behind.
-final class Wiring: Sendable {
-    private struct Line: Sendable {
-        var isUp: @Sendable () -> Bool = { false }
-        var onBehind: @Sendable (String) -> Void = { _ in }
-    }
-
-    static let logs = [
-        OrdersCore.log, PaymentsCore.log, DeliveriesCore.log, NotificationsCore.log,
-    ]
-    static var facts: [Source] { logs.map { Source($0, Publication.facts) } }
-    let feeds: [LogName: any Feed]
-    private let lines: Monitor<[LogName: Line]>
-
-    init(data: String) {
-        let lines = Monitor<[LogName: Line]>([:])
-        self.lines = lines
-        var feeds: [LogName: any Feed] = [:]
-        for (log, publication) in Self.publications {
-            feeds[log] = LogFeed(
-                path: DataFolder.log(log.value, in: data), publication: publication,
-                isUp: { lines.withLock { $0[log] }?.isUp() ?? false },
-                onBehind: { lines.withLock { $0[log] }?.onBehind($0) })
-        }
-        self.feeds = feeds
-    }
-
-    static let publications: [(LogName, Publication)] = [
-        (OrdersCore.log, OrdersCore.publication), (PaymentsCore.log, PaymentsCore.publication),
-        (DeliveriesCore.log, DeliveriesCore.publication),
-        (NotificationsCore.log, NotificationsCore.publication),
-    ]
-
-    func connect(
-        orders: ServiceRunner<OrdersCore>, payments: ServiceRunner<PaymentsCore>,
-        deliveries: ServiceRunner<DeliveriesCore>,
-        notifications: ServiceRunner<NotificationsCore>
-    ) {
-        connect(orders)
-        connect(payments)
-        connect(deliveries)
-        connect(notifications)
-    }
-
-    /// The line holds its runner weakly: the runner holds the feeds.
-    private func connect<Core>(_ runner: ServiceRunner<Core>) {
-        let line = Line(
-            isUp: { [weak runner] in runner?.isUp ?? false },
-            onBehind: { [weak runner] in runner?.halt($0) })
-        lines.withLock { $0[Core.log] = line }
     }
 }

@@ -24,6 +24,9 @@ struct Witnesses {
     /// Knows of nothing.
     init() {}
 
+    /// Knows what was told: each a reader's checkpoints by source name.
+    init(told checkpoints: [[String: Checkpoint]]) { self.checkpoints = checkpoints }
+
     /// Reads them now; what is compared with them later may have grown.
     ///
     /// A damaged file is no witness; whoever opens it says what is wrong with it. One that could

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import HTTP
 
-/// A whole shop in a process of its own.
+/// A whole shop below a process of its own.
 final class RunningShop: Sendable {
     let folder: Folder
     let url: String
@@ -11,18 +11,28 @@ final class RunningShop: Sendable {
     let client: HTTPClient
     let child: Child
 
+    /// How a shop is run.
+    enum Form: String, CaseIterable, Sendable {
+        /// All of it in one process.
+        case single
+        /// Each part a process, as it is without being told.
+        case processes
+    }
+
     /// Starts it, and waits until it is ready.
     ///
     /// - Parameters:
     ///   - options: further ones of `shopctl up`.
     ///   - prefix: a command that runs it, `["env", "A=b"]`.
     init(
-        _ folder: Folder, port: UInt16 = 0, options: [String] = [], prefix: [String] = []
+        _ folder: Folder, as form: Form = .single, port: UInt16 = 0, options: [String] = [],
+        prefix: [String] = []
     ) throws {
         self.folder = folder
         child = try Child(
             prefix + [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data]
-                + options, output: "\(folder.path)/up")
+                + (form == .single ? ["--single-process"] : []) + options,
+            output: "\(folder.path)/up")
         let child = child
         let line = try eventually("the shop is ready") {
             if let code = child.exitCode { throw Failure("up: \(code), \(child.standardError)") }
@@ -37,8 +47,10 @@ final class RunningShop: Sendable {
     /// In a fresh folder, with goods in stock.
     ///
     /// - Parameter options: further ones of `shopctl up`.
-    static func fresh(mugs: Int = 1000, options: [String] = []) throws -> RunningShop {
-        let shop = try RunningShop(try Folder(), options: options)
+    static func fresh(as form: Form = .single, mugs: Int = 1000, options: [String] = []) throws
+        -> RunningShop
+    {
+        let shop = try RunningShop(try Folder(), as: form, options: options)
         try shop.receive("mug", mugs)
         return shop
     }

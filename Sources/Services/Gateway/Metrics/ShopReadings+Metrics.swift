@@ -15,6 +15,7 @@ extension ShopReadings {
         if let server { write(server, to: &text) }
         writeLogs(to: &text)
         writeServices(to: &text)
+        writeParts(to: &text)
         writeLags(to: &text)
         writeStreams(to: &text)
         writeProjections(to: &text)
@@ -107,6 +108,36 @@ extension ShopReadings {
                 "kassa_checkouts_waiting", .gauge, "Placed orders whose checkout has not begun.")
             text.sample([:], waitingCheckouts)
         }
+    }
+
+    private func writeParts(to text: inout MetricsText) {
+        text.family("kassa_part_up", .gauge, "1 where a part of the shop says that it is up.")
+        for part in parts {
+            text.sample(["part": part.part, "instance": part.instance], part.state == "up")
+        }
+        text.family(
+            "kassa_part_resident_memory_bytes", .gauge, "Resident memory of a part's process.")
+        for part in parts {
+            if let bytes = part.residentBytes {
+                text.sample(["part": part.part, "instance": part.instance], bytes)
+            }
+        }
+        let called = parts.compactMap { part in part.calls.map { (part, $0) } }
+        guard !called.isEmpty else { return }
+        text.family(
+            "kassa_circuit_breaker_open", .gauge,
+            "1 where calls to a part are held back, as it did not answer; 0.5 while one call tries."
+        )
+        for (part, calls) in called {
+            let value: Double = ["open": 1.0, "half-open": 0.5][calls.breaker] ?? 0
+            text.sample(["part": part.part, "instance": part.instance], value)
+        }
+        text.family("kassa_calls_total", .counter, "Calls from the gateway to a part.")
+        for (part, calls) in called { text.sample(["part": part.part], calls.made) }
+        text.family("kassa_calls_failed_total", .counter, "Calls that got no answer.")
+        for (part, calls) in called { text.sample(["part": part.part], calls.failed) }
+        text.family("kassa_calls_repeated_total", .counter, "Calls that were made once more.")
+        for (part, calls) in called { text.sample(["part": part.part], calls.repeated) }
     }
 
     private func writeLags(to text: inout MetricsText) {

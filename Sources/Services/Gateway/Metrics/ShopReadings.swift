@@ -46,6 +46,50 @@ package struct ShopReadings: Sendable {
         }
     }
 
+    /// A process of the shop, or a part of one that runs several.
+    package struct Part: Hashable, Sendable {
+        /// How calls from the gateway's process to it fared.
+        package struct Calls: Hashable, Sendable {
+            /// Of the circuit breaker: `closed`, `open` or `half-open`.
+            package let breaker: String
+            package let made: Int64
+            package let failed: Int64
+            package let repeated: Int64
+
+            package init(breaker: String, made: Int64, failed: Int64, repeated: Int64) {
+                (self.breaker, self.made) = (breaker, made)
+                (self.failed, self.repeated) = (failed, repeated)
+            }
+        }
+
+        /// `orders`, `gateway` and so on.
+        package let part: String
+        /// Tells one run from the next.
+        package let instance: String
+        /// `starting`, `up`, `halted`, `silent` or `down`.
+        package var state: String
+        /// Where it listens; nil for one without a port.
+        package var address: String?
+        package let version: String
+        package let process: Int64
+        package let startedAt: Timestamp
+        package var residentBytes: Int64?
+        /// Nil where it is not called over a wire.
+        package var calls: Calls?
+
+        package init(
+            part: String, instance: String, state: String, version: String, process: Int64,
+            startedAt: Timestamp
+        ) {
+            self.part = part
+            self.instance = instance
+            self.state = state
+            self.version = version
+            self.process = process
+            self.startedAt = startedAt
+        }
+    }
+
     /// How far a reader is behind one of its sources.
     package struct Lag: Sendable {
         package let consumer: String
@@ -135,6 +179,7 @@ package struct ShopReadings: Sendable {
     package var load = Load(backlog: 0, isIntakeStopped: false)
     package var server: HTTPServerStatistics?
     package var process: Process?
+    package var parts: [Part] = []
 
     package init() {}
 }

@@ -1,0 +1,159 @@
+import EventSourcing
+import Messaging
+import NATS
+import Net
+import Synchronization
+
+/// Says over the broker, several times a second, that this process is there, and hears who else is.
+///
+/// While the broker is away nothing is said and nothing heard; what was heard before stays.
+final class Heartbeat: Sendable {
+    private static let pause = Duration.milliseconds(500)
+    /// How often anybody is answered at once at most: many may come at the same time.
+    private static let answerPause = Duration.milliseconds(20)
+    private static let patience = Duration.seconds(2)
+
+    private struct State: Sendable {
+        /// Nil before it is started.
+        var announcement: Announcement?
+        /// How it is, asked each time it is said.
+        var health: @Sendable () -> Announcement.Health = { .starting }
+        /// Whether it may have changed since it was last said.
+        var isNews = true
+        var isStopping = false
+        var roster = Roster()
+    }
+
+    private let address: NATSAddress
+    private let runtime: any Runtime
+    private let notice: @Sendable (String) -> Void
+    private let state = Monitor(State())
+    private let worker = Mutex<Worker?>(nil)
+
+    /// - Parameter notice: told what an operator should know of the broker.
+    init(
+        _ address: NATSAddress, _ runtime: any Runtime,
+        notice: @escaping @Sendable (String) -> Void
+    ) {
+        (self.address, self.runtime, self.notice) = (address, runtime, notice)
+    }
+
+    /// Begins to say who this process is, as starting until it says otherwise.
+    func start(_ announcement: Announcement) {
+        state.withLock { $0.announcement = announcement }
+        worker.withLock { $0 = Worker("heartbeat", .awaited) { [self] in run() } }
+    }
+
+    /// Who is there.
+    var roster: Roster { state.withLock { $0.roster } }
+
+    /// Waits until the roster has something, for a bounded time.
+    ///
+    /// - Returns: nil where it has not.
+    func wait<Found>(_ limit: Duration, for look: (Roster) -> Found?) -> Found? {
+        state.wait(until: .now() + limit) { state in
+            look(state.roster).map { .done($0) } ?? .wait(atMost: .milliseconds(50))
+        }
+    }
+
+    /// Who this process is and how it is; nil before it is started.
+    var own: Announcement? {
+        let (announcement, health) = state.withLock { ($0.announcement, $0.health) }
+        guard var announcement else { return nil }
+        announcement.health = health()
+        announcement.residentBytes = ProcessMemory.resident
+        return announcement
+    }
+
+    /// Says from now on what has become of this process.
+    func change(_ health: @escaping @Sendable () -> Announcement.Health) {
+        state.withLock { ($0.health, $0.isNews) = (health, true) }
+    }
+
+    /// Says that it goes, and ends.
+    func stop() {
+        change { .stopping }
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
+        worker.withLock { worker in
+            defer { worker = nil }
+            return worker
+        }?.join()
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    private func run() {
+        var failures = 0
+        while true {
+            do throws(NATSLinkError) {
+                try speak { failures = 0 }
+                return
+            } catch {
+                failures += 1
+                // One that has just come up, or is being exchanged, is nothing to speak of.
+                if failures == 40 { notice("\(error); others do not hear of this process") }
+            }
+            let isOver = state.wait(until: .now() + .milliseconds(min(50 * failures, 1000))) {
+                (state) -> Monitor<State>.Look<Bool> in
+                state.isStopping ? .done(true) : .wait(atMost: nil)
+            }
+            if isOver == true { return }
+        }
+    }
+
+    /// Speaks and listens over one connection, until it breaks or all is said.
+    private func speak(_ isConnected: () -> Void) throws(NATSLinkError) {
+        let link = try NATSLink(address, name: "heartbeat", within: Self.patience)
+        try link.send(
+            Array("SUB \(Announcement.subject).> 1\r\n".utf8), until: .now() + Self.patience)
+        isConnected()
+        // Whoever is there already is to say so now.
+        try say(link, asks: true)
+        var (next, answers) = (Moment.now() + Self.pause, Moment.now())
+        while true {
+            let isOver = isStopping
+            let now = Moment.now()
+            if isOver || now >= next || isNews {
+                try say(link, asks: false)
+                next = now + Self.pause
+            }
+            if isOver { return }
+            // Short, as what is changed here waits for it.
+            let operation = try link.receive(until: min(next, now + .milliseconds(50)))
+            guard case .message(let delivery)? = operation else {
+                if case .error(let text)? = operation { throw link.failure(text) }
+                continue
+            }
+            if hear(delivery.payload), Moment.now() >= answers {
+                try say(link, asks: false)
+                answers = .now() + Self.answerPause
+            }
+        }
+    }
+
+    private var isNews: Bool { state.withLock { $0.isNews } }
+
+    private func say(_ link: NATSLink, asks: Bool) throws(NATSLinkError) {
+        state.withLock { $0.isNews = false }
+        guard let announcement = own else { return }
+        let payload = announcement.bytes(asks: asks)
+        let subject = "\(Announcement.subject).\(announcement.part)"
+        let head = Array("PUB \(subject) \(payload.count)\r\n".utf8)
+        try link.send(head + payload + [0x0D, 0x0A], until: .now() + Self.patience)
+    }
+
+    /// - Returns: whether it wants an answer.
+    private func hear(_ payload: [UInt8]) -> Bool {
+        guard let json = try? JSONObject(try JSON(parsing: payload)),
+            let announcement = try? Announcement(json)
+        else { return false }
+        let now = runtime.now()
+        let isOwn = state.withLock { state in
+            state.roster.hear(announcement, at: now)
+            return announcement.instance == state.announcement?.instance
+        }
+        state.wakeAll()
+        return !isOwn && json["asks"] == .bool(true)
+    }
+}

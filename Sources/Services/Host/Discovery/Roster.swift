@@ -1,0 +1,87 @@
+import Domain
+package import EventSourcing
+
+/// Who is there, as far as was heard: the newest announcement of each process.
+///
+/// Silence removes nobody at once, as the broker that carries announcements may be what is gone:
+/// one that is not heard is still called where it was, and a call tells. It is forgotten when
+/// another has taken its place, when it says that it stops, or after an hour.
+package struct Roster: Sendable {
+    package struct Entry: Hashable, Sendable {
+        package let announcement: Announcement
+        package let heardAt: Timestamp
+    }
+
+    /// Whoever is silent for longer counts as lost where another is to be had.
+    package static let patience = Duration.seconds(2)
+    private static let memory = Duration.seconds(3600)
+    /// The most that are remembered.
+    private static let limit = 256
+
+    private var entries: [String: Entry] = [:]
+
+    package init() {}
+
+    /// All that are known, by part and then by instance.
+    package var all: [Entry] {
+        entries.values.sorted {
+            ($0.announcement.part.rawValue, $0.announcement.instance)
+                < ($1.announcement.part.rawValue, $1.announcement.instance)
+        }
+    }
+
+    /// Takes in what was heard.
+    package mutating func hear(_ announcement: Announcement, at now: Timestamp) {
+        entries = entries.filter { now - $0.value.heardAt < Self.memory }
+        guard announcement.health != .stopping else {
+            entries[announcement.instance] = nil
+            return
+        }
+        // Another run of the same share takes the place of one that is silent; two that speak are
+        // both kept.
+        for (instance, entry) in entries
+        where instance != announcement.instance && entry.announcement.isSameShare(announcement)
+            && (now - entry.heardAt >= Self.patience
+                || entry.announcement.isSamePlace(announcement))
+        {
+            entries[instance] = nil
+        }
+        guard entries[announcement.instance] != nil || entries.count < Self.limit else { return }
+        entries[announcement.instance] = Entry(announcement: announcement, heardAt: now)
+    }
+
+    /// The home of a key: the process that owns the key's share. Of several that say so the one
+    /// that has been there longest, as a second one is a mistake.
+    package func home(of part: ShopPart, key: String) -> Announcement? {
+        let found = entries.values.filter {
+            let known = $0.announcement
+            return known.part == part && Self.share(of: key, among: known.shards) == known.shard
+        }
+        return found.map(\.announcement).min {
+            ($0.startedAt, $0.instance) < ($1.startedAt, $1.instance)
+        }
+    }
+
+    /// All that serve a part, those that were heard of late first.
+    package func instances(of part: ShopPart, at now: Timestamp) -> [Announcement] {
+        let found = entries.values.filter { $0.announcement.part == part }
+        let heard = found.filter { now - $0.heardAt < Self.patience }
+        return (heard.isEmpty ? found : heard).map(\.announcement)
+            .sorted { $0.instance < $1.instance }
+    }
+
+    /// Which of so many shares a key belongs to.
+    private static func share(of key: String, among shards: Int) -> Int {
+        shards == 1 ? 0 : Int(stableHash(key) % UInt64(shards))
+    }
+}
+
+extension Announcement {
+    fileprivate func isSameShare(_ other: Announcement) -> Bool {
+        part == other.part && part != .gateway && shard == other.shard && shards == other.shards
+    }
+
+    fileprivate func isSamePlace(_ other: Announcement) -> Bool {
+        host == other.host && port == other.port
+    }
+}

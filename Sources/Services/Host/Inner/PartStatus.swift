@@ -1,0 +1,80 @@
+import EventSourcing
+import Gateway
+import Messaging
+
+/// What a process of a shop says when it is asked how it is.
+struct PartStatus: Sendable {
+    struct Disk: Sendable {
+        var free: Int64 = 0
+        /// What is kept for when the rest is full.
+        var held: Int64 = 0
+        /// Whether it wants nothing new to be taken.
+        var isStopped = false
+    }
+
+    struct Mails: Sendable {
+        var sent: Int64 = 0
+        var failed: Int64 = 0
+    }
+
+    let announcement: Announcement
+    /// Nil for the broker and the gateway.
+    var sight: ServiceSight?
+    /// Whether it has what must be counted in files.
+    var isCounted = false
+    var disk = Disk()
+    var mails: Mails?
+    /// What the broker holds of what it publishes, where that is known.
+    var streams: [StreamHoldings] = []
+
+    init(_ announcement: Announcement) { self.announcement = announcement }
+
+    /// One JSON object.
+    var bytes: [UInt8] {
+        var json = JSONWriter(reserving: 1000)
+        json.object { json in
+            announcement.encodeMembers(to: &json)
+            if let sight { json.member("service") { sight.encode(to: &$0) } }
+            json.member("isCounted", isCounted)
+            json.member("diskFree", disk.free)
+            json.member("diskHeld", disk.held)
+            json.member("isIntakeStopped", disk.isStopped)
+            if let mails {
+                json.member("mailsSent", mails.sent)
+                json.member("mailsFailed", mails.failed)
+            }
+            json.member("streams") { json in
+                json.array { json in
+                    for stream in streams {
+                        json.object { json in
+                            json.member("stream", stream.stream)
+                            json.member("messages", stream.messages)
+                            json.member("bytes", stream.bytes)
+                        }
+                    }
+                }
+            }
+        }
+        return json.bytes
+    }
+
+    /// Reads what `bytes` wrote; members it does not know are passed over.
+    init(_ bytes: [UInt8]) throws(JSONError) {
+        let json = try JSONObject(try JSON(parsing: bytes))
+        announcement = try Announcement(json)
+        if json["service"] != nil { sight = try ServiceSight(try json.object("service")) }
+        isCounted = try json.flag("isCounted")
+        disk = Disk(
+            free: try json.integer("diskFree"), held: try json.integer("diskHeld"),
+            isStopped: try json.flag("isIntakeStopped"))
+        if let sent = try json.optionalInteger("mailsSent") {
+            mails = Mails(sent: sent, failed: try json.integer("mailsFailed"))
+        }
+        for stream in try json.objects("streams") {
+            streams.append(
+                StreamHoldings(
+                    stream: try stream.string("stream"), messages: try stream.integer("messages"),
+                    bytes: try stream.integer("bytes")))
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import EventSourcing
+import Gateway
+import HTTP
+import Messaging
+import Synchronization
+
+/// Asks the shop's services several times a second how they are, and remembers what they said.
+final class StatusWatch: Sendable {
+    private struct Known: Sendable {
+        var status: PartStatus
+        var heardAt: Timestamp
+        /// What is counted more seldom.
+        var counted: ServiceSight?
+        var streams: [StreamHoldings] = []
+    }
+
+    private struct State: Sendable {
+        var known: [ShopPart: Known] = [:]
+        /// Who has been asked and has not answered.
+        var asked: Set<ShopPart> = []
+        var isStopping = false
+    }
+
+    private static let pause = Duration.milliseconds(200)
+    /// Of so many looks one has what must be counted.
+    private static let countsEvery = 5
+    /// What is older says nothing of now.
+    private static let patience = Duration.seconds(2)
+
+    private let peers: Peers
+    private let runtime: any Runtime
+    private let state = Monitor(State())
+    private let worker = Mutex<Worker?>(nil)
+
+    init(_ peers: Peers, _ runtime: any Runtime) {
+        (self.peers, self.runtime) = (peers, runtime)
+    }
+
+    func start() {
+        worker.withLock { $0 = Worker("status-watch", .awaited) { [self] in run() } }
+    }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        state.wakeAll()
+        worker.withLock { worker in
+            defer { worker = nil }
+            return worker
+        }?.join()
+    }
+
+    private func run() {
+        var round = 0
+        while true {
+            for part in ShopPart.services { ask(part, counts: round % Self.countsEvery == 0) }
+            round += 1
+            // Quicker as long as not all are known.
+            let pause = isWhole ? Self.pause : .milliseconds(30)
+            let isOver = state.wait(until: .now() + pause) { (state) -> Monitor<State>.Look<Bool> in
+                state.isStopping ? .done(true) : .wait(atMost: nil)
+            }
+            if isOver == true { return }
+        }
+    }
+
+    private func ask(_ part: ShopPart, counts: Bool) {
+        guard peers.roster.home(of: part, key: "") != nil,
+            state.withLock({ $0.asked.insert(part).inserted })
+        else { return }
+        let call = Peers.Call(
+            part: part, method: .get, target: "/status?counts=\(counts ? 1 : 0)",
+            within: .seconds(1))
+        peers.send(call) { [weak self] result in self?.took(result, part) }
+    }
+
+    private func took(_ result: Result<HTTPResponse, Peers.Failure>, _ part: ShopPart) {
+        let now = runtime.now()
+        let status = (try? result.get()).flatMap { try? PartStatus($0.body) }
+        state.withLock { state in
+            state.asked.remove(part)
+            guard let status else { return }
+            var known = Known(status: status, heardAt: now)
+            if status.isCounted {
+                (known.counted, known.streams) = (status.sight, status.streams)
+            } else if let before = state.known[part] {
+                (known.counted, known.streams) = (before.counted, before.streams)
+            }
+            state.known[part] = known
+        }
+    }
+
+    // MARK: What is known
+
+    private func known(_ part: ShopPart) -> (Known, isFresh: Bool)? {
+        let now = runtime.now()
+        return state.withLock { $0.known[part] }.map { ($0, now - $0.heardAt < Self.patience) }
+    }
+
+    /// Whether all services do their work, as far as was heard of late.
+    var isWhole: Bool {
+        ShopPart.services.allSatisfy { part in
+            known(part).map { $0.isFresh && $0.0.status.sight?.isUp == true } ?? false
+        }
+    }
+
+    /// A service as the gateway sees it.
+    @Sendable func seen(_ part: ShopPart) -> SeenService? {
+        part.log.map { log in
+            SeenService(part: part, log: log, sources: Wiring.sources[part] ?? []) { _ in
+                self.sight(of: part)
+            }
+        }
+    }
+
+    private func sight(of part: ShopPart) -> ServiceSight {
+        guard let (known, isFresh) = known(part), var sight = known.status.sight else {
+            return ServiceSight()
+        }
+        sight.isUp = sight.isUp && isFresh
+        sight.calls = known.counted?.calls
+        sight.parked = known.counted?.parked
+        sight.openCheckouts = known.counted?.openCheckouts
+        return sight
+    }
+
+    var mails: PartStatus.Mails {
+        known(.notifications)?.0.status.mails ?? PartStatus.Mails()
+    }
+
+    var streams: [StreamHoldings] {
+        ShopPart.services.flatMap { known($0)?.0.streams ?? [] }.sorted { $0.stream < $1.stream }
+    }
+
+    /// Whether the disk of any service that speaks is nearly full.
+    var isDiskFull: Bool {
+        ShopPart.services.contains { part in
+            known(part).map { $0.isFresh && $0.0.status.disk.isStopped } ?? false
+        }
+    }
+
+    /// Every process that was heard of, but for the own one.
+    var parts: [ShopReadings.Part] {
+        let (now, lines) = (runtime.now(), peers.statuses)
+        var parts: [ShopReadings.Part] = []
+        for entry in peers.roster.all {
+            let announcement = entry.announcement
+            let isSilent = now - entry.heardAt >= Roster.patience
+            guard announcement.instance != peers.own else { continue }
+            var part = ShopReadings.Part(
+                announcement, state: isSilent ? "silent" : announcement.health.rawValue)
+            // It answers, and only the broker between us is silent.
+            if isSilent, let (known, isFresh) = known(announcement.part), isFresh,
+                known.status.announcement.instance == announcement.instance
+            {
+                part.state = known.status.announcement.health.rawValue
+            }
+            if let line = lines.first(where: { $0.instance == announcement.instance }) {
+                part.calls = .init(
+                    breaker: line.breaker, made: line.calls, failed: line.failures,
+                    repeated: line.retries)
+            }
+            parts.append(part)
+        }
+        let missing = ShopPart.services.filter { service in
+            !parts.contains { $0.part == service.rawValue }
+        }
+        return parts
+            + missing.map {
+                ShopReadings.Part(
+                    part: $0.rawValue, instance: "", state: "down", version: "", process: 0,
+                    startedAt: .epoch)
+            }
+    }
+}
