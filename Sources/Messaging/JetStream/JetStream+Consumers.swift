@@ -19,6 +19,11 @@ extension JetStream {
         if let named, named != stream.name { throw .mismatchedStream }
         var configuration = try ConsumerConfiguration(object)
         let name = try self.name(&configuration, request, isDurable: isDurable)
+        if let subject = configuration.deliverSubject,
+            !hub.maySend(to: subject, as: request.standing)
+        {
+            throw .shopsOwn
+        }
         if let filter = configuration.filter {
             guard stream.configuration.subjects.contains(where: { Subject.overlap($0, filter) })
             else { throw .filterOutside }
@@ -33,22 +38,45 @@ extension JetStream {
             configuration.inactiveThreshold = 5_000_000_000
         }
         if let known = stream.consumers[name] {
-            try update(known, configuration)
-            return { json in known.writeInfo(to: &json) }
+            guard request.standing.mayUse(consumerOfShop: known.isShops) else { throw .shopsOwn }
+            guard request.standing.takesOver(consumerOfShop: known.isShops) else {
+                try update(known, configuration)
+                return info(known, for: request.standing)
+            }
+            try asking { () throws(BrokerError) in try remove(known, from: stream) }
         }
+        let consumer = try make(name, configuration, of: stream, as: request.standing)
+        return info(consumer, for: request.standing)
+    }
+
+    private func make(
+        _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
+        as standing: Standing
+    ) throws(JetStreamError) -> ServedConsumer {
         let most = stream.configuration.maximumConsumers
-        guard stream.consumers.count < BrokerRules.maximumConsumers,
+        guard stream.consumers.count < standing.share(of: BrokerRules.maximumConsumers),
             most <= 0 || stream.consumers.count < most
         else { throw JetStreamError(400, 10026, "maximum consumers limit reached") }
         let consumer = try asking { () throws(BrokerError) in
             stream.refresh()
             let consumer = try ServedConsumer(
-                name, configuration, of: stream, created: runtime.now(), at: hub.now)
+                name, configuration, of: stream, created: runtime.now(), at: hub.now,
+                isShops: standing == .shop)
             try createFile(consumer)
             return consumer
         }
         stream.consumers[name] = consumer
-        return { json in consumer.writeInfo(to: &json) }
+        return consumer
+    }
+
+    /// What a client is told of a consumer.
+    func info(_ consumer: ServedConsumer, for standing: Standing) -> Answer {
+        return { json in
+            consumer.writeInfo(to: &json)
+            if standing.takesOver(consumerOfShop: consumer.isShops) {
+                json.member("kassa_listeners", true)
+            }
+        }
     }
 
     /// A consumer's name: what the subject says, what the configuration says, or one made here.
@@ -129,7 +157,7 @@ extension JetStream {
                             if namesAlone {
                                 json.value(consumer.name)
                             } else {
-                                json.object { json in consumer.writeInfo(to: &json) }
+                                json.object(self.info(consumer, for: request.standing))
                             }
                         }
                     }
@@ -140,16 +168,22 @@ extension JetStream {
 
     func deleteConsumer(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let (stream, consumer) = (try stream(request), try consumer(request))
+        guard request.standing.mayUse(consumerOfShop: consumer.isShops) else { throw .shopsOwn }
         try asking { () throws(BrokerError) in try remove(consumer, from: stream) }
         return { json in json.member("success", true) }
     }
 
     /// `CONSUMER.MSG.NEXT.STREAM.CONSUMER`; one that is not there says nothing, as in nats-server.
-    func pull(_ message: ClientOperation.Publish, _ rest: Substring) {
+    func pull(_ message: ClientOperation.Publish, _ rest: Substring, as standing: Standing) {
         let tokens = rest.split(separator: ".")
         guard let reply = message.reply, tokens.count == 5,
             let consumer = streams[String(tokens[3])]?.consumers[String(tokens[4])]
         else { return }
+        guard standing.mayUse(consumerOfShop: consumer.isShops) else {
+            let headers = StatusMessage.headers(409, "Consumer Is The Shop's")
+            return say(
+                ClientOperation.Publish(subject: reply, reply: nil, headers: headers, payload: []))
+        }
         consumer.pull(message.payload, inbox: reply, at: hub.now)
     }
 }

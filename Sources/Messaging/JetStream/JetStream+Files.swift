@@ -158,7 +158,8 @@ extension JetStream {
             let consumer = ServedConsumer(
                 name, configuration, of: stream,
                 created: Timestamp(try json.string("created")) ?? runtime.now(), progress,
-                next: min(next, stream.last + 1), starts: starts, at: now)
+                next: min(next, stream.last + 1), starts: starts, at: now,
+                isShops: try json.flag("shop"))
             consumer.file = file
             if isShorter { try consumer.file?.replace(consumer.state) }
             stream.consumers[name] = consumer

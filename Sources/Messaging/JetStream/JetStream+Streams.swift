@@ -10,12 +10,13 @@ extension JetStream {
     func createStream(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == (try request.argument(0)) else { throw .mismatchedStream }
+        try request.admit(changing: configuration)
         if let stream = streams[configuration.name] {
             guard stream.configuration == configuration else { throw .otherStream }
             return try info(stream)
         }
         try checkOverlap(configuration)
-        guard streams.count < BrokerRules.maximumStreams else {
+        guard streams.count < request.standing.share(of: BrokerRules.maximumStreams) else {
             throw JetStreamError(400, 10027, "maximum number of streams reached")
         }
         let stream = try asking { () throws(BrokerError) in
@@ -47,6 +48,8 @@ extension JetStream {
         let stream = try stream(request)
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == stream.name else { throw .mismatchedStream }
+        try request.admit(changing: stream.configuration)
+        try request.admit(changing: configuration)
         guard !stream.isOwned else {
             throw .stream("this stream is the shop's own; its settings decide")
         }
@@ -125,6 +128,7 @@ extension JetStream {
 
     func deleteStream(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned else {
             throw JetStreamError(
                 500, 10057, "this stream is the shop's own and is not to be deleted")
@@ -135,6 +139,7 @@ extension JetStream {
 
     func purge(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned, !stream.configuration.deniesPurge else { throw .purgeDenied }
         let json = try request.json()
         let (filter, sequence, keep): (String?, Int64, Int64)
@@ -158,6 +163,7 @@ extension JetStream {
 
     func deleteMessage(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned, !stream.configuration.deniesDelete else { throw .deleteDenied }
         let json = try request.json()
         let sequence: Int64
@@ -255,9 +261,7 @@ extension JetStream {
         do throws(JetStreamError) {
             let json =
                 subject.isEmpty
-                ? try JetStreamRequest(
-                    operation: "", arguments: [], payload: message.payload, kind: ""
-                ).json()
+                ? try JetStreamRequest.json(message.payload)
                 : try Self.lastOf(String(subject))
             guard let found = try find(json, in: stream) else {
                 return refuse(404, "Message Not Found")

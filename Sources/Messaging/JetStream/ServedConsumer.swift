@@ -12,6 +12,8 @@ final class ServedConsumer {
     let name: String
     let created: Timestamp
     let isDurable: Bool
+    /// Whether one of the shop's own clients made it, where others may listen as well.
+    let isShops: Bool
     unowned let stream: ServedStream
     unowned let hub: Hub
     private(set) var configuration: ConsumerConfiguration
@@ -34,10 +36,11 @@ final class ServedConsumer {
 
     init(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
-        created: Timestamp, at now: Moment
+        created: Timestamp, at now: Moment, isShops: Bool
     ) throws(BrokerError) {
         (self.name, self.configuration, self.stream) = (name, configuration, stream)
         (self.created, hub, isDurable) = (created, stream.hub, configuration.durable != nil)
+        self.isShops = isShops
         filter = configuration.filter.map { SubjectPattern($0) }
         (seen, lastSent) = (now, now)
         let beginning = try stream.beginning(of: configuration)
@@ -49,10 +52,11 @@ final class ServedConsumer {
     init(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
         created: Timestamp, _ progress: ConsumerProgress, next: UInt64, starts: [UInt64],
-        at now: Moment
+        at now: Moment, isShops: Bool
     ) {
         (self.name, self.configuration, self.stream) = (name, configuration, stream)
         (self.created, hub, isDurable) = (created, stream.hub, configuration.durable != nil)
+        self.isShops = isShops
         filter = configuration.filter.map { SubjectPattern($0) }
         (self.next, self.starts, self.progress) = (next, starts, progress)
         (seen, lastSent) = (now, now)
@@ -370,6 +374,7 @@ final class ServedConsumer {
         json.object { json in
             json.member("name", name)
             json.member("created", created.description)
+            if isShops { json.member("shop", true) }
             json.member("config") { json in configuration.write(to: &json) }
             json.member("next", Int64(clamping: ahead.first?.sequence ?? next))
             json.member("starts") { json in

@@ -91,8 +91,9 @@ final class ServedStream {
     // MARK: Publishing
 
     /// Takes a message; it is stored, and acknowledged, with the next `commit`.
-    func publish(_ message: ClientOperation.Publish, at now: Timestamp) {
+    func publish(_ message: ClientOperation.Publish, as standing: Standing, at now: Timestamp) {
         do throws(JetStreamError) {
+            guard standing.mayChange(stream: name, of: []) else { throw .shopsOwn }
             guard let expected = PublishExpectations(message.headers) else {
                 throw .wrongLast(sequence: last + UInt64(waiting.count))
             }

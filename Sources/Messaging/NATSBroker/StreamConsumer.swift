@@ -240,7 +240,8 @@ final class StreamConsumer: Sendable {
 
     /// Makes the consumer unless it is there with nothing in anybody's hands: what the connection
     /// before was handed would come again only after a long wait, so it is made anew behind what
-    /// was acknowledged.
+    /// was acknowledged. One that a listener made first is made anew from the beginning, whatever
+    /// is acknowledged there.
     ///
     /// - Returns: the newest message that anybody was handed.
     private func makeConsumer(_ caller: NATSCaller) throws(NATSCaller.Refusal) -> UInt64 {
@@ -248,6 +249,7 @@ final class StreamConsumer: Sendable {
         var start: UInt64?
         do throws(NATSCaller.Refusal) {
             let info = try caller.ask("CONSUMER.INFO.\(stream).\(name)")
+            if info["kassa_listeners"] == .bool(true) { return try create(from: nil, caller) }
             let filter = info["config"]?["filter_subject"]?.string ?? ""
             if info["num_ack_pending"]?.integer ?? 0 == 0, filter == wireFilter {
                 return UInt64(clamping: info["delivered"]?["stream_seq"]?.integer ?? 0)
@@ -257,6 +259,13 @@ final class StreamConsumer: Sendable {
         } catch {
             guard case .refused(10014, _) = error else { throw error }
         }
+        return try create(from: start, caller)
+    }
+
+    private func create(from start: UInt64?, _ caller: NATSCaller) throws(NATSCaller.Refusal)
+        -> UInt64
+    {
+        let (stream, name) = (subscription.stream, subscription.consumer)
         var json = JSONWriter()
         json.object { json in
             json.member("stream_name", stream)
