@@ -107,7 +107,7 @@ extension JetStream {
         case "CONSUMER.NAMES": return try listConsumers(request, namesAlone: true)
         case "CONSUMER.LIST": return try listConsumers(request, namesAlone: false)
         case "CONSUMER.INFO":
-            return info(try consumer(request), for: request.standing)
+            return try info(try consumer(request), for: request.standing)
         default: return try deleteConsumer(request)
         }
     }
@@ -160,15 +160,16 @@ extension JetStream {
         }
     }
 
-    /// Writes one page of a list.
-    static func page<Element>(
-        _ all: [Element], from offset: Int64, limit: Int, to json: inout JSONWriter,
-        _ write: ([Element], inout JSONWriter) -> Void
-    ) {
+    /// One page of a list, and what is said of which one it is.
+    static func page<Element>(_ all: [Element], from offset: Int64, limit: Int)
+        -> (page: ArraySlice<Element>, head: Answer)
+    {
         let start = min(max(Int(clamping: offset), 0), all.count)
-        json.member("total", Int64(all.count))
-        json.member("offset", Int64(start))
-        json.member("limit", Int64(limit))
-        write(Array(all[start...].prefix(limit)), &json)
+        let head: Answer = { json in
+            json.member("total", Int64(all.count))
+            json.member("offset", Int64(start))
+            json.member("limit", Int64(limit))
+        }
+        return (all[start...].prefix(limit), head)
     }
 }

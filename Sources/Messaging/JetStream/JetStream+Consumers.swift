@@ -40,39 +40,40 @@ extension JetStream {
         if let known = stream.consumers[name] {
             guard request.standing.mayUse(consumerOfShop: known.isShops) else { throw .shopsOwn }
             guard request.standing.takesOver(consumerOfShop: known.isShops) else {
+                let info = try info(known, for: request.standing)
                 try update(known, configuration)
-                return info(known, for: request.standing)
+                return info
             }
             try asking { () throws(BrokerError) in try remove(known, from: stream) }
         }
-        let consumer = try make(name, configuration, of: stream, as: request.standing)
-        return info(consumer, for: request.standing)
+        return try make(name, configuration, of: stream, as: request.standing)
     }
 
     private func make(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
         as standing: Standing
-    ) throws(JetStreamError) -> ServedConsumer {
+    ) throws(JetStreamError) -> Answer {
         let most = stream.configuration.maximumConsumers
         guard stream.consumers.count < standing.share(of: BrokerRules.maximumConsumers),
             most <= 0 || stream.consumers.count < most
         else { throw JetStreamError(400, 10026, "maximum consumers limit reached") }
         let consumer = try asking { () throws(BrokerError) in
             stream.refresh()
-            let consumer = try ServedConsumer(
+            return try ServedConsumer(
                 name, configuration, of: stream, created: runtime.now(), at: hub.now,
                 isShops: standing == .shop)
-            try createFile(consumer)
-            return consumer
         }
+        let info = try info(consumer, for: standing)
+        try asking { () throws(BrokerError) in try createFile(consumer) }
         stream.consumers[name] = consumer
-        return consumer
+        return info
     }
 
     /// What a client is told of a consumer.
-    func info(_ consumer: ServedConsumer, for standing: Standing) -> Answer {
+    func info(_ consumer: ServedConsumer, for standing: Standing) throws(JetStreamError) -> Answer {
+        let waiting = try asking { () throws(BrokerError) in try consumer.waiting() }
         return { json in
-            consumer.writeInfo(to: &json)
+            consumer.writeInfo(waiting, to: &json)
             if standing.takesOver(consumerOfShop: consumer.isShops) {
                 json.member("kassa_listeners", true)
             }
@@ -148,19 +149,18 @@ extension JetStream {
         do throws(JSONError) {
             offset = try json.optionalInteger("offset") ?? 0
         } catch { throw .invalidJSON }
+        let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
+        let (page, head) = Self.page(found, from: offset, limit: limit)
+        var infos: [Answer] = []
+        if !namesAlone {
+            for consumer in page { infos.append(try info(consumer, for: request.standing)) }
+        }
         return { json in
-            let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
-            Self.page(found, from: offset, limit: limit, to: &json) { page, json in
-                json.member("consumers") { json in
-                    json.array { json in
-                        for consumer in page {
-                            if namesAlone {
-                                json.value(consumer.name)
-                            } else {
-                                json.object(self.info(consumer, for: request.standing))
-                            }
-                        }
-                    }
+            head(&json)
+            json.member("consumers") { json in
+                json.array { json in
+                    if namesAlone { for consumer in page { json.value(consumer.name) } }
+                    for info in infos { json.object(info) }
                 }
             }
         }
@@ -189,7 +189,8 @@ extension JetStream {
 }
 
 extension ServedConsumer {
-    func writeInfo(to json: inout JSONWriter) {
+    /// - Parameter waiting: messages that were never handed out.
+    func writeInfo(_ waiting: UInt64, to json: inout JSONWriter) {
         func place(_ place: ConsumerProgress.Place, _ json: inout JSONWriter) {
             json.object { json in
                 json.member("consumer_seq", Int64(clamping: place.consumer))
@@ -206,7 +207,7 @@ extension ServedConsumer {
         json.member("num_ack_pending", Int64(pending.count))
         json.member("num_redelivered", Int64(pending.all.count { $0.deliveries > 1 }))
         json.member("num_waiting", Int64(pulls.count))
-        json.member("num_pending", Int64(clamping: (try? waiting()) ?? 0))
+        json.member("num_pending", Int64(clamping: waiting))
         if let subject = configuration.deliverSubject, hub.hasInterest(in: subject) {
             json.member("push_bound", true)
         }

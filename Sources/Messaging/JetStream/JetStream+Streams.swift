@@ -78,23 +78,21 @@ extension JetStream {
             guard let subject else { return true }
             return stream.configuration.subjects.contains { Subject.overlap($0, subject) }
         }
+        let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
+        let (page, head) = Self.page(found, from: offset, limit: limit)
         if namesAlone {
             return { json in
-                Self.page(found, from: offset, limit: Self.maximumNames, to: &json) { page, json in
-                    json.member("streams") { json in
-                        if found.isEmpty { return json.value(.null) }
-                        json.array { json in for stream in page { json.value(stream.name) } }
-                    }
+                head(&json)
+                json.member("streams") { json in
+                    if found.isEmpty { return json.value(.null) }
+                    json.array { json in for stream in page { json.value(stream.name) } }
                 }
             }
         }
-        let start = min(max(Int(clamping: offset), 0), found.count)
         var infos: [Answer] = []
-        for stream in found[start...].prefix(Self.maximumInfos) { infos.append(try info(stream)) }
+        for stream in page { infos.append(try info(stream)) }
         return { json in
-            json.member("total", Int64(found.count))
-            json.member("offset", Int64(start))
-            json.member("limit", Int64(Self.maximumInfos))
+            head(&json)
             json.member("streams") { json in
                 json.array { json in for info in infos { json.object(info) } }
             }
