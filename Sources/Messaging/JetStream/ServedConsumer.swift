@@ -20,7 +20,7 @@ final class ServedConsumer {
     var progress: ConsumerProgress
     var pulls: [PullRequest] = []
     var flow = FlowControl()
-    var file: ConsumerFile?
+    var file: StateFile<ConsumerChange>?
     /// The next message to look at.
     private(set) var next: UInt64
     /// Of what is delivered first, where the newest of each subject was asked for.

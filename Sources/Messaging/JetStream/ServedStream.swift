@@ -25,7 +25,7 @@ final class ServedStream {
     var consumers: [String: ServedConsumer] = [:]
     var index = SubjectIndex()
     /// Nil for a stream that publishers in this process own: nobody else may publish to it.
-    var file: StreamFile?
+    var file: StateFile<TakenOut>?
     /// Of what is between the first and the last message.
     var gaps = SequenceGaps()
     /// The places of each subject's messages, where a subject may have so many only.
