@@ -50,18 +50,24 @@ final class StreamConsumer: Sendable {
     func fetch(limit: Int, wait: Duration) throws(BrokerError) -> [Delivered] {
         // Nothing can follow a dot at the end.
         if subscription.filter.hasSuffix(".") { return [] }
-        let deadline = Moment.now() + wait
+        let begun = Moment.now()
         while true {
             let found = try using { (line, caller) throws(NATSCaller.Refusal) in
-                try look(&line, caller, limit: limit, until: deadline)
+                // What was on its way may use a request up before what is owed comes.
+                let patience = line.owed.isEmpty ? wait : max(wait, Self.redelivery)
+                return try look(
+                    &line, caller, limit: limit, until: begun + wait, lookingUntil: begun + patience
+                )
             }
             if let found { return found }
         }
     }
 
+    /// - Parameter end: until when it is looked again where nothing has come.
     /// - Returns: nil where there is nothing yet, and time is left.
     private func look(
-        _ line: inout Line, _ caller: NATSCaller, limit: Int, until deadline: Moment
+        _ line: inout Line, _ caller: NATSCaller, limit: Int, until deadline: Moment,
+        lookingUntil end: Moment
     ) throws(NATSCaller.Refusal) -> [Delivered]? {
         let now = Moment.now()
         if line.waiting.isEmpty {
@@ -89,7 +95,7 @@ final class StreamConsumer: Sendable {
         while line.waiting.count < limit, line.pull != nil, !line.waiting.isEmpty {
             guard try receive(&line, caller, until: .now() + Self.lull) else { break }
         }
-        guard !line.waiting.isEmpty else { return Moment.now() >= deadline ? [] : nil }
+        guard !line.waiting.isEmpty else { return Moment.now() >= end ? [] : nil }
         return handOut(&line, limit)
     }
 
