@@ -105,7 +105,8 @@ let package = Package(
         tests("TidyTests", uses: []),
         tests("DomainTests", uses: ["Domain", "EventSourcing", "TestKit", "Simulation"]),
         tests(
-            "BrokerTests", uses: ["Messaging", "TestKit", "Simulation", "NATS", "EventSourcing"]),
+            "BrokerTests",
+            uses: ["Messaging", "TestKit", "Simulation", "NATS", "Net", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
         tests("NATSTests", uses: ["NATS", "Net", "EventSourcing"]),

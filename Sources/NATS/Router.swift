@@ -7,13 +7,18 @@ struct Router {
         let sid: String
         let pattern: String
         let queue: String?
+        let standing: Standing
 
-        init(id: UInt64, connection: UInt64, sid: String, pattern: String, queue: String?) {
+        init(
+            id: UInt64, connection: UInt64, sid: String, pattern: String, queue: String?,
+            standing: Standing
+        ) {
             self.id = id
             self.connection = connection
             self.sid = sid
             self.pattern = pattern
             self.queue = queue
+            self.standing = standing
         }
     }
 
@@ -29,7 +34,7 @@ struct Router {
     mutating func remove(_ interest: Interest) { tree.remove(interest.id, from: interest.pattern) }
 
     /// Whether anybody but `except` listens.
-    mutating func hasInterest(in subject: String) -> Bool { !tree.matches(subject).isEmpty }
+    mutating func hasInterest(in subject: String) -> Bool { !listeners(to: subject).isEmpty }
 
     /// All that get a message to `subject`: each without a queue, and of each queue one, in turns.
     ///
@@ -40,7 +45,7 @@ struct Router {
     mutating func receivers(
         of subject: String, except: UInt64?, isReady: (Interest) -> Bool = { _ in true }
     ) -> [Interest] {
-        let matches = tree.matches(subject)
+        let matches = listeners(to: subject)
         guard matches.contains(where: { $0.queue != nil || $0.connection == except }) else {
             return matches
         }
@@ -67,5 +72,9 @@ struct Router {
     }
 
     /// All that listen to a subject, of a queue as well.
-    mutating func listeners(to subject: String) -> [Interest] { tree.matches(subject) }
+    mutating func listeners(to subject: String) -> [Interest] {
+        let matches = tree.matches(subject)
+        guard matches.contains(where: { !$0.standing.hears(subject) }) else { return matches }
+        return matches.filter { $0.standing.hears(subject) }
+    }
 }

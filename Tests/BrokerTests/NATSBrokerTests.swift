@@ -2,6 +2,7 @@ import EventSourcing
 import Foundation
 import Messaging
 import NATS
+import Net
 import Simulation
 import TestKit
 import Testing
@@ -13,11 +14,46 @@ import Testing
         let folder = try TemporaryFolder()
         let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
         let server = try BrokerServer.start(
-            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+            broker, address: "127.0.0.1", port: 0,
+            login: .shop(secret: "secret", listeners: true), notices: { _ in })
         defer { server.stop(within: .zero) }
         let address = try NATSAddress("nats://secret@127.0.0.1:\(server.port)")
         try check.run(
             BrokerFixture(open: { NATSBroker(address, name: "test", runtime: WallClock()) }))
+    }
+
+    @Test func `a consumer that a listener made first keeps nothing from the shop`() throws {
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
+        let server = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0,
+            login: .shop(secret: "secret", listeners: true), notices: { _ in })
+        defer { server.stop(within: .zero) }
+        let shop = NATSBroker(
+            try NATSAddress("nats://secret@127.0.0.1:\(server.port)"), name: "test",
+            runtime: WallClock())
+        let messages = (1...3).map {
+            BrokerMessage(subject: "facts.x", id: "\($0)", headers: [], payload: [])
+        }
+        #expect(try shop.publish(messages, to: "events", expectedLast: 0) == 3)
+        let readers = Subscription(stream: "events", consumer: "readers", filter: "")
+        let soon = Moment.now() + .seconds(5)
+        let listener = try NATSLink(
+            try NATSAddress("nats://127.0.0.1:\(server.port)"), name: "test", within: .seconds(5))
+        func ask(_ subject: String, _ payload: String) throws {
+            let line = "PUB \(subject) in \(payload.utf8.count)\r\n\(payload)\r\n"
+            try listener.send(Array(line.utf8), until: soon)
+            let answer = try #require(try listener.receive(until: soon))
+            guard case .message = answer else { throw BrokerError.unavailable("\(answer)") }
+        }
+        try listener.send(Array("SUB in 1\r\n".utf8), until: soon)
+        try ask(
+            "$JS.API.CONSUMER.DURABLE.CREATE.events.readers",
+            #"{"stream_name":"events","config":{"durable_name":"readers","ack_policy":"all"}}"#)
+        try ask("$JS.API.CONSUMER.MSG.NEXT.events.readers", "1")
+        try ask("$JS.ACK.events.readers.1.1.1.0.0", "+ACK")
+        let got = try shop.fetch(readers, limit: 3, wait: .seconds(5))
+        #expect(got.map(\.sequence) == [1, 2, 3])
     }
 
     /// But for how many streams and consumers it takes, which is its operator's affair.

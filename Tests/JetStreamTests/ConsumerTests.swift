@@ -1,4 +1,5 @@
 import EventSourcing
+import Messaging
 import TestKit
 import Testing
 
@@ -32,6 +33,16 @@ import Testing
         #expect(try shop.pull(9).isEmpty)
         let progress = try shop.progress()
         #expect(progress["num_ack_pending"] == 3 && progress["num_pending"] == 0)
+    }
+
+    @Test func `what a filter wants is found behind a file that has nothing of it`() throws {
+        let shop = try Shop(settings: SegmentBroker.Settings(segmentBytes: 1024, cachedBytes: 0))
+        try shop.create()
+        try shop.consumer("C", of: "S", Self.explicit + #","filter_subject":"a.c""#)
+        try shop.store(1...60)
+        #expect(shop.folder.files(".segment").count > 2)
+        try shop.store("a.c", "wanted")
+        #expect(try shop.pull(1).map(\.text) == ["wanted"])
     }
 
     @Test func `what is not settled comes again after its time`() throws {

@@ -76,6 +76,48 @@ import Testing
         }
     }
 
+    /// A consumer whose messages are counted one by one, in files that the disk may refuse to read;
+    /// 30 of them are wanted.
+    private func filtered(_ disk: Disk, _ shop: Shop) throws -> Shop {
+        try shop.create()
+        try shop.consumer("C", of: "S", #","ack_policy":"none","filter_subject":"a.b""#)
+        for number in 1...60 {
+            try shop.store("a.\(number % 2 == 0 ? "b" : "c")", "\(1_000_000_000 + number)")
+        }
+        return try shop.killed(settings: Self.settings(disk))
+    }
+
+    @Test func `a consumer says rightly how many messages wait, or that it cannot`() throws {
+        try sweep { (disk, shop, call) throws in
+            let after = try filtered(disk, shop)
+            disk.fail(after: call)
+            for operation in ["CONSUMER.LIST.S", "CONSUMER.INFO.S.C"] {
+                do {
+                    let answer = try after.request(operation)
+                    let info = try answer["consumers"].map { _ in
+                        try answer.objects("consumers")[0]
+                    }
+                    #expect(try (info ?? answer).integer("num_pending") == 30, "call \(call)")
+                } catch let refusal as Shop.Refusal {
+                    #expect(refusal == Shop.Refusal(code: 503, number: 10008))
+                    #expect(disk.hasFailed, "call \(call)")
+                }
+            }
+        }
+    }
+
+    @Test func `with a message comes how many are left, or it comes later`() throws {
+        try sweep { (disk, shop, call) throws in
+            let after = try filtered(disk, shop)
+            disk.fail(after: call)
+            let inbox = try after.begin(#"{"batch":30}"#)
+            for _ in 0..<3 { after.work(after: .seconds(2)) }
+            let rests = try after.heard(inbox).filter { $0.status == nil }.map(\.rest)
+            #expect(rests == (0..<30).reversed(), "call \(call)")
+            #expect(disk.hasFailed == !after.notices.all.isEmpty, "call \(call)")
+        }
+    }
+
     @Test func `an id that was refused is not the last one`() throws {
         let disk = Disk()
         let shop = try Shop(settings: Self.settings(disk))

@@ -6,6 +6,7 @@ import Net
 import TestKit
 
 /// A server with streams and one client of it, without sockets: requests are carried out at once.
+/// Where its login lets listeners in, the client is the shop's own, and there can be a listener.
 final class Shop {
     /// An error that a request was answered with.
     struct Refusal: Error, Hashable { let code, number: Int }
@@ -30,7 +31,9 @@ final class Shop {
     let notices = Notices()
     let hub: Hub
     private let streams: JetStream
-    private let session: Session
+    /// Who asks now.
+    private var session: Session
+    private let login: Login
     private var received: [Received] = []
     private var inboxes = 0
     /// How far the monotonic clock is ahead of the system's.
@@ -38,19 +41,23 @@ final class Shop {
 
     init(
         _ folder: Folder? = nil, settings: SegmentBroker.Settings = SegmentBroker.Settings(),
-        runtime: SteppedRuntime = SteppedRuntime(), limits: ServerLimits = ServerLimits()
+        runtime: SteppedRuntime = SteppedRuntime(), limits: ServerLimits = ServerLimits(),
+        login: Login = .anybody
     ) throws {
+        self.login = login
         self.folder = try folder ?? Folder()
         self.runtime = runtime
         let broker = try SegmentBroker(
             folder: self.folder.path, settings: settings, runtime: runtime, notices: notices.take)
         hub = Hub(
-            info: ServerInfo(id: "T", name: "test", hasJetStream: true), limits: limits)
+            info: ServerInfo(id: "T", name: "test", hasJetStream: true), limits: limits,
+            login: login)
         streams = JetStream(broker, hub, wakeUp: {}, notices: notices.take)
         session = hub.open(1)
         hub.attach([streams])
         try hub.take(
-            .connect(Array(#"{"verbose":false,"headers":true}"#.utf8)), from: session)
+            .connect(Array(#"{"verbose":false,"headers":true,"auth_token":"secret"}"#.utf8)),
+            from: session)
     }
 
     // The hub holds its services, and they hold it.
@@ -58,10 +65,24 @@ final class Shop {
 
     /// The same folder, as the next process finds it when this one is killed now.
     func killed(settings: SegmentBroker.Settings = SegmentBroker.Settings()) throws -> Shop {
-        try Shop(try folder.copy(), settings: settings, runtime: runtime)
+        try Shop(try folder.copy(), settings: settings, runtime: runtime, login: login)
     }
 
     // MARK: As a client does
+
+    /// What a client asks that shows no token, on a connection of its own.
+    @discardableResult
+    func asListener<Result>(_ body: () throws -> Result) throws -> Result {
+        let own = session
+        defer {
+            hub.close(2)
+            session = own
+        }
+        session = hub.open(2)
+        try hub.take(
+            .connect(Array(#"{"verbose":false,"headers":true}"#.utf8)), from: session)
+        return try body()
+    }
 
     /// Has the services work, so much later than before.
     func work(after pause: Duration = .zero) {

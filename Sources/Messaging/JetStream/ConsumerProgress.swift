@@ -26,7 +26,7 @@ struct ConsumerProgress {
     ///
     /// - Parameter due: when it comes again unless it is settled; nil where nothing is to be.
     /// - Returns: what is to be kept of it.
-    mutating func deliver(_ sequence: UInt64, due: Moment?) -> ConsumerFile.Change {
+    mutating func deliver(_ sequence: UInt64, due: Moment?) -> ConsumerChange {
         delivered.consumer += 1
         delivered.stream = max(delivered.stream, sequence)
         let before = pending[sequence]
@@ -92,7 +92,7 @@ struct ConsumerProgress {
 
 extension ConsumerProgress {
     /// Applies what a file says has happened; what was not settled comes again at `due`.
-    mutating func apply(_ change: ConsumerFile.Change, settles: Bool, due: Moment) {
+    mutating func apply(_ change: ConsumerChange, settles: Bool, due: Moment) {
         switch change {
         case .delivered(let stream, let consumer, let deliveries):
             delivered.consumer = max(delivered.consumer, consumer)

@@ -12,12 +12,23 @@ struct JetStreamRequest {
 
     /// What the answer is called.
     let kind: String
+    /// What the client is that asks.
+    let standing: Standing
 
     /// The request's object; an empty one where there is no payload.
-    func json() throws(JetStreamError) -> JSONObject {
+    func json() throws(JetStreamError) -> JSONObject { try Self.json(payload) }
+
+    static func json(_ payload: [UInt8]) throws(JetStreamError) -> JSONObject {
         do throws(JSONError) {
             return try JSONObject(payload.isEmpty ? .object([]) : JSON(parsing: payload))
         } catch { throw .invalidJSON }
+    }
+
+    /// - Throws: where whoever asks may not change such a stream.
+    func admit(changing stream: StreamConfiguration) throws(JetStreamError) {
+        guard standing.mayChange(stream: stream.name, of: stream.subjects) else {
+            throw .shopsOwn
+        }
     }
 
     func argument(_ index: Int) throws(JetStreamError) -> String {
@@ -44,13 +55,12 @@ extension JetStream {
         ("CONSUMER.INFO", 2...2, "consumer_info"), ("CONSUMER.DELETE", 2...2, "consumer_delete"),
     ]
 
-    func answer(_ message: ClientOperation.Publish) {
+    func answer(_ message: ClientOperation.Publish, as standing: Standing) {
         let rest = message.subject.dropFirst("$JS.API.".count)
-        if rest.hasPrefix("CONSUMER.MSG.NEXT.") { return pull(message, rest) }
+        if rest.hasPrefix("CONSUMER.MSG.NEXT.") { return pull(message, rest, as: standing) }
         if rest.hasPrefix("DIRECT.GET.") { return getDirectly(message, rest) }
-        guard let reply = message.reply, let request = Self.request(rest, message.payload) else {
-            return
-        }
+        guard let reply = message.reply, let request = Self.request(rest, message.payload, standing)
+        else { return }
         var json = JSONWriter(reserving: 1024)
         let answer: Answer
         do throws(JetStreamError) { answer = try carryOut(request) } catch {
@@ -65,14 +75,17 @@ extension JetStream {
 
     func say(_ message: ClientOperation.Publish) { hub.publish(message, by: 0, echoes: true) }
 
-    private static func request(_ rest: Substring, _ payload: [UInt8]) -> JetStreamRequest? {
+    private static func request(_ rest: Substring, _ payload: [UInt8], _ standing: Standing)
+        -> JetStreamRequest?
+    {
         for (name, count, kind) in operations where rest.hasPrefix(name) {
             let more = rest.dropFirst(name.count)
             guard more.isEmpty || more.first == "." else { continue }
             let arguments = more.split(separator: ".").map(String.init)
             guard count.contains(arguments.count) else { continue }
             return JetStreamRequest(
-                operation: name, arguments: arguments, payload: payload, kind: kind)
+                operation: name, arguments: arguments, payload: payload, kind: kind,
+                standing: standing)
         }
         return nil
     }
@@ -94,8 +107,7 @@ extension JetStream {
         case "CONSUMER.NAMES": return try listConsumers(request, namesAlone: true)
         case "CONSUMER.LIST": return try listConsumers(request, namesAlone: false)
         case "CONSUMER.INFO":
-            let consumer = try consumer(request)
-            return { json in consumer.writeInfo(to: &json) }
+            return try info(try consumer(request), for: request.standing)
         default: return try deleteConsumer(request)
         }
     }
@@ -148,15 +160,16 @@ extension JetStream {
         }
     }
 
-    /// Writes one page of a list.
-    static func page<Element>(
-        _ all: [Element], from offset: Int64, limit: Int, to json: inout JSONWriter,
-        _ write: ([Element], inout JSONWriter) -> Void
-    ) {
+    /// One page of a list, and what is said of which one it is.
+    static func page<Element>(_ all: [Element], from offset: Int64, limit: Int)
+        -> (page: ArraySlice<Element>, head: Answer)
+    {
         let start = min(max(Int(clamping: offset), 0), all.count)
-        json.member("total", Int64(all.count))
-        json.member("offset", Int64(start))
-        json.member("limit", Int64(limit))
-        write(Array(all[start...].prefix(limit)), &json)
+        let head: Answer = { json in
+            json.member("total", Int64(all.count))
+            json.member("offset", Int64(start))
+            json.member("limit", Int64(limit))
+        }
+        return (all[start...].prefix(limit), head)
     }
 }

@@ -19,6 +19,11 @@ extension JetStream {
         if let named, named != stream.name { throw .mismatchedStream }
         var configuration = try ConsumerConfiguration(object)
         let name = try self.name(&configuration, request, isDurable: isDurable)
+        if let subject = configuration.deliverSubject,
+            !hub.maySend(to: subject, as: request.standing)
+        {
+            throw .shopsOwn
+        }
         if let filter = configuration.filter {
             guard stream.configuration.subjects.contains(where: { Subject.overlap($0, filter) })
             else { throw .filterOutside }
@@ -33,22 +38,46 @@ extension JetStream {
             configuration.inactiveThreshold = 5_000_000_000
         }
         if let known = stream.consumers[name] {
-            try update(known, configuration)
-            return { json in known.writeInfo(to: &json) }
+            guard request.standing.mayUse(consumerOfShop: known.isShops) else { throw .shopsOwn }
+            guard request.standing.takesOver(consumerOfShop: known.isShops) else {
+                let info = try info(known, for: request.standing)
+                try update(known, configuration)
+                return info
+            }
+            try asking { () throws(BrokerError) in try remove(known, from: stream) }
         }
+        return try make(name, configuration, of: stream, as: request.standing)
+    }
+
+    private func make(
+        _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
+        as standing: Standing
+    ) throws(JetStreamError) -> Answer {
         let most = stream.configuration.maximumConsumers
-        guard stream.consumers.count < BrokerRules.maximumConsumers,
+        guard stream.consumers.count < standing.share(of: BrokerRules.maximumConsumers),
             most <= 0 || stream.consumers.count < most
         else { throw JetStreamError(400, 10026, "maximum consumers limit reached") }
         let consumer = try asking { () throws(BrokerError) in
             stream.refresh()
-            let consumer = try ServedConsumer(
-                name, configuration, of: stream, created: runtime.now(), at: hub.now)
-            try createFile(consumer)
-            return consumer
+            return try ServedConsumer(
+                name, configuration, of: stream, created: runtime.now(), at: hub.now,
+                isShops: standing == .shop)
         }
+        let info = try info(consumer, for: standing)
+        try asking { () throws(BrokerError) in try createFile(consumer) }
         stream.consumers[name] = consumer
-        return { json in consumer.writeInfo(to: &json) }
+        return info
+    }
+
+    /// What a client is told of a consumer.
+    func info(_ consumer: ServedConsumer, for standing: Standing) throws(JetStreamError) -> Answer {
+        let waiting = try asking { () throws(BrokerError) in try consumer.waiting() }
+        return { json in
+            consumer.writeInfo(waiting, to: &json)
+            if standing.takesOver(consumerOfShop: consumer.isShops) {
+                json.member("kassa_listeners", true)
+            }
+        }
     }
 
     /// A consumer's name: what the subject says, what the configuration says, or one made here.
@@ -120,19 +149,18 @@ extension JetStream {
         do throws(JSONError) {
             offset = try json.optionalInteger("offset") ?? 0
         } catch { throw .invalidJSON }
+        let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
+        let (page, head) = Self.page(found, from: offset, limit: limit)
+        var infos: [Answer] = []
+        if !namesAlone {
+            for consumer in page { infos.append(try info(consumer, for: request.standing)) }
+        }
         return { json in
-            let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
-            Self.page(found, from: offset, limit: limit, to: &json) { page, json in
-                json.member("consumers") { json in
-                    json.array { json in
-                        for consumer in page {
-                            if namesAlone {
-                                json.value(consumer.name)
-                            } else {
-                                json.object { json in consumer.writeInfo(to: &json) }
-                            }
-                        }
-                    }
+            head(&json)
+            json.member("consumers") { json in
+                json.array { json in
+                    if namesAlone { for consumer in page { json.value(consumer.name) } }
+                    for info in infos { json.object(info) }
                 }
             }
         }
@@ -140,22 +168,29 @@ extension JetStream {
 
     func deleteConsumer(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let (stream, consumer) = (try stream(request), try consumer(request))
+        guard request.standing.mayUse(consumerOfShop: consumer.isShops) else { throw .shopsOwn }
         try asking { () throws(BrokerError) in try remove(consumer, from: stream) }
         return { json in json.member("success", true) }
     }
 
     /// `CONSUMER.MSG.NEXT.STREAM.CONSUMER`; one that is not there says nothing, as in nats-server.
-    func pull(_ message: ClientOperation.Publish, _ rest: Substring) {
+    func pull(_ message: ClientOperation.Publish, _ rest: Substring, as standing: Standing) {
         let tokens = rest.split(separator: ".")
         guard let reply = message.reply, tokens.count == 5,
             let consumer = streams[String(tokens[3])]?.consumers[String(tokens[4])]
         else { return }
+        guard standing.mayUse(consumerOfShop: consumer.isShops) else {
+            let headers = StatusMessage.headers(409, "Consumer Is The Shop's")
+            return say(
+                ClientOperation.Publish(subject: reply, reply: nil, headers: headers, payload: []))
+        }
         consumer.pull(message.payload, inbox: reply, at: hub.now)
     }
 }
 
 extension ServedConsumer {
-    func writeInfo(to json: inout JSONWriter) {
+    /// - Parameter waiting: messages that were never handed out.
+    func writeInfo(_ waiting: UInt64, to json: inout JSONWriter) {
         func place(_ place: ConsumerProgress.Place, _ json: inout JSONWriter) {
             json.object { json in
                 json.member("consumer_seq", Int64(clamping: place.consumer))
@@ -172,7 +207,7 @@ extension ServedConsumer {
         json.member("num_ack_pending", Int64(pending.count))
         json.member("num_redelivered", Int64(pending.all.count { $0.deliveries > 1 }))
         json.member("num_waiting", Int64(pulls.count))
-        json.member("num_pending", Int64(clamping: (try? waiting()) ?? 0))
+        json.member("num_pending", Int64(clamping: waiting))
         if let subject = configuration.deliverSubject, hub.hasInterest(in: subject) {
             json.member("push_bound", true)
         }

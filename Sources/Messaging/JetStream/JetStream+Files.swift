@@ -22,7 +22,7 @@ extension JetStream {
         do throws(FileError) {
             try disk.createFolder(broker.folder(of: stream.name))
             try disk.createFolder(folder(of: stream.name))
-            stream.file = try StreamFile.create(
+            stream.file = try StateFile.create(
                 "\(folder(of: stream.name))/stream", on: disk, stream.state)
         } catch { throw error.unavailable }
     }
@@ -34,7 +34,7 @@ extension JetStream {
             // A stream that publishers in this process own may have no folder yet.
             try disk.createFolder(broker.folder(of: consumer.stream.name))
             try disk.createFolder(folder(of: consumer.stream.name))
-            consumer.file = try ConsumerFile.create(
+            consumer.file = try StateFile.create(
                 path(of: consumer.name, in: consumer.stream.name), on: disk, consumer.state)
         } catch { throw error.unavailable }
     }
@@ -43,16 +43,16 @@ extension JetStream {
     func open(_ name: String) throws(BrokerError) -> ServedStream? {
         let segments = try broker.opened(name)
         let path = "\(folder(of: name))/stream"
-        let found: (StreamFile, state: [UInt8], gaps: [UInt64])?
+        let found: (StateFile<TakenOut>, state: [UInt8], changes: [TakenOut])?
         let wasServed: Bool
         do throws(FileError) {
-            found = try StreamFile.open(path, on: disk, notices)
+            found = try StateFile.open(path, on: disk, notices)
             wasServed = try disk.names(in: folder(of: name)).contains { $0.hasPrefix("stream.") }
         } catch { throw error.unavailable }
         let stream: ServedStream
-        if let (file, bytes, gaps) = found {
+        if let (file, bytes, changes) = found {
             var mustSave = false
-            stream = try open(segments, bytes, gaps, path, &mustSave)
+            stream = try open(segments, bytes, changes.map(\.sequence), path, &mustSave)
             stream.file = file
             // What was said of places that are lost must not hold for what takes them now.
             if mustSave { try stream.save() }
@@ -134,7 +134,9 @@ extension JetStream {
 
     private func openConsumer(_ name: String, of stream: ServedStream) throws(FileError) {
         let path = path(of: name, in: stream.name)
-        guard let (file, state, changes) = try ConsumerFile.open(path, on: disk, notices) else {
+        guard
+            let (file, state, changes) = try StateFile<ConsumerChange>.open(path, on: disk, notices)
+        else {
             return notices("\(path) is damaged; its consumer is forgotten")
         }
         do {
@@ -158,7 +160,8 @@ extension JetStream {
             let consumer = ServedConsumer(
                 name, configuration, of: stream,
                 created: Timestamp(try json.string("created")) ?? runtime.now(), progress,
-                next: min(next, stream.last + 1), starts: starts, at: now)
+                next: min(next, stream.last + 1), starts: starts, at: now,
+                isShops: try json.flag("shop"))
             consumer.file = file
             if isShorter { try consumer.file?.replace(consumer.state) }
             stream.consumers[name] = consumer

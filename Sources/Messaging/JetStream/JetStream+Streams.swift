@@ -10,12 +10,13 @@ extension JetStream {
     func createStream(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == (try request.argument(0)) else { throw .mismatchedStream }
+        try request.admit(changing: configuration)
         if let stream = streams[configuration.name] {
             guard stream.configuration == configuration else { throw .otherStream }
             return try info(stream)
         }
         try checkOverlap(configuration)
-        guard streams.count < BrokerRules.maximumStreams else {
+        guard streams.count < request.standing.share(of: BrokerRules.maximumStreams) else {
             throw JetStreamError(400, 10027, "maximum number of streams reached")
         }
         let stream = try asking { () throws(BrokerError) in
@@ -47,6 +48,8 @@ extension JetStream {
         let stream = try stream(request)
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == stream.name else { throw .mismatchedStream }
+        try request.admit(changing: stream.configuration)
+        try request.admit(changing: configuration)
         guard !stream.isOwned else {
             throw .stream("this stream is the shop's own; its settings decide")
         }
@@ -75,23 +78,21 @@ extension JetStream {
             guard let subject else { return true }
             return stream.configuration.subjects.contains { Subject.overlap($0, subject) }
         }
+        let limit = namesAlone ? Self.maximumNames : Self.maximumInfos
+        let (page, head) = Self.page(found, from: offset, limit: limit)
         if namesAlone {
             return { json in
-                Self.page(found, from: offset, limit: Self.maximumNames, to: &json) { page, json in
-                    json.member("streams") { json in
-                        if found.isEmpty { return json.value(.null) }
-                        json.array { json in for stream in page { json.value(stream.name) } }
-                    }
+                head(&json)
+                json.member("streams") { json in
+                    if found.isEmpty { return json.value(.null) }
+                    json.array { json in for stream in page { json.value(stream.name) } }
                 }
             }
         }
-        let start = min(max(Int(clamping: offset), 0), found.count)
         var infos: [Answer] = []
-        for stream in found[start...].prefix(Self.maximumInfos) { infos.append(try info(stream)) }
+        for stream in page { infos.append(try info(stream)) }
         return { json in
-            json.member("total", Int64(found.count))
-            json.member("offset", Int64(start))
-            json.member("limit", Int64(Self.maximumInfos))
+            head(&json)
             json.member("streams") { json in
                 json.array { json in for info in infos { json.object(info) } }
             }
@@ -125,6 +126,7 @@ extension JetStream {
 
     func deleteStream(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned else {
             throw JetStreamError(
                 500, 10057, "this stream is the shop's own and is not to be deleted")
@@ -135,6 +137,7 @@ extension JetStream {
 
     func purge(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned, !stream.configuration.deniesPurge else { throw .purgeDenied }
         let json = try request.json()
         let (filter, sequence, keep): (String?, Int64, Int64)
@@ -158,6 +161,7 @@ extension JetStream {
 
     func deleteMessage(_ request: JetStreamRequest) throws(JetStreamError) -> Answer {
         let stream = try stream(request)
+        try request.admit(changing: stream.configuration)
         guard !stream.isOwned, !stream.configuration.deniesDelete else { throw .deleteDenied }
         let json = try request.json()
         let sequence: Int64
@@ -255,9 +259,7 @@ extension JetStream {
         do throws(JetStreamError) {
             let json =
                 subject.isEmpty
-                ? try JetStreamRequest(
-                    operation: "", arguments: [], payload: message.payload, kind: ""
-                ).json()
+                ? try JetStreamRequest.json(message.payload)
                 : try Self.lastOf(String(subject))
             guard let found = try find(json, in: stream) else {
                 return refuse(404, "Message Not Found")

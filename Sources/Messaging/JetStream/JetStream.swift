@@ -38,19 +38,20 @@ package final class JetStream: HubService {
 
     package func take(_ message: ClientOperation.Publish, from connection: UInt64) {
         guard message.subject.hasPrefix("$JS.") else {
+            let standing = hub.standing(of: connection)
             for name in routes.matches(message.subject) {
-                streams[name]?.publish(message, at: runtime.now())
+                streams[name]?.publish(message, as: standing, at: runtime.now())
             }
             return
         }
         // Whoever asks sees what was published before.
         commit()
         if message.subject.hasPrefix("$JS.API.") {
-            answer(message)
+            answer(message, as: hub.standing(of: connection))
         } else if message.subject.hasPrefix("$JS.ACK.") {
-            takeAcknowledgement(message)
+            takeAcknowledgement(message, as: hub.standing(of: connection))
         } else {
-            takeFlowAnswer(message)
+            takeFlowAnswer(message, as: hub.standing(of: connection))
         }
     }
 
@@ -76,20 +77,26 @@ package final class JetStream: HubService {
 
     private func commit() { for stream in streams.values { stream.commit() } }
 
-    private func takeAcknowledgement(_ message: ClientOperation.Publish) {
+    private func takeAcknowledgement(
+        _ message: ClientOperation.Publish, as standing: Standing
+    ) {
         let tokens = message.subject.utf8.split(separator: Subject.dot)
         guard tokens.count >= 9, let sequence = UInt64(String(Substring(tokens[5]))),
             let consumer = streams[String(Substring(tokens[2]))]?
-                .consumers[String(Substring(tokens[3]))]
+                .consumers[String(Substring(tokens[3]))],
+            standing.mayUse(consumerOfShop: consumer.isShops)
         else { return }
         consumer.take(message.payload, of: sequence, reply: message.reply, at: hub.now)
     }
 
-    private func takeFlowAnswer(_ message: ClientOperation.Publish) {
+    private func takeFlowAnswer(_ message: ClientOperation.Publish, as standing: Standing) {
         let tokens = message.subject.utf8.split(separator: Subject.dot)
-        guard tokens.count == 5 else { return }
-        streams[String(Substring(tokens[2]))]?.consumers[String(Substring(tokens[3]))]?
-            .flow.answered(message.subject)
+        guard tokens.count == 5,
+            let consumer = streams[String(Substring(tokens[2]))]?
+                .consumers[String(Substring(tokens[3]))],
+            standing.mayUse(consumerOfShop: consumer.isShops)
+        else { return }
+        consumer.flow.answered(message.subject)
     }
 
     // MARK: Streams

@@ -30,6 +30,7 @@ struct JetStreamError: Error, Hashable {
         400, 10056, "stream name in subject does not match request")
     static let purgeDenied = JetStreamError(400, 10110, "purge not permitted")
     static let deleteDenied = JetStreamError(400, 10110, "message delete not permitted")
+    static let shopsOwn = JetStreamError(403, 0, "only the shop's own clients may do that")
     static let notDeleted = JetStreamError(404, 10043, "no message is there to delete")
     static let tooManyGaps = JetStreamError(
         503, 10077, "too many messages were taken out from between others; purge the oldest")

@@ -12,13 +12,15 @@ final class ServedConsumer {
     let name: String
     let created: Timestamp
     let isDurable: Bool
+    /// Whether one of the shop's own clients made it, where others may listen as well.
+    let isShops: Bool
     unowned let stream: ServedStream
     unowned let hub: Hub
     private(set) var configuration: ConsumerConfiguration
     var progress: ConsumerProgress
     var pulls: [PullRequest] = []
     var flow = FlowControl()
-    var file: ConsumerFile?
+    var file: StateFile<ConsumerChange>?
     /// The next message to look at.
     private(set) var next: UInt64
     /// Of what is delivered first, where the newest of each subject was asked for.
@@ -34,10 +36,11 @@ final class ServedConsumer {
 
     init(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
-        created: Timestamp, at now: Moment
+        created: Timestamp, at now: Moment, isShops: Bool
     ) throws(BrokerError) {
         (self.name, self.configuration, self.stream) = (name, configuration, stream)
         (self.created, hub, isDurable) = (created, stream.hub, configuration.durable != nil)
+        self.isShops = isShops
         filter = configuration.filter.map { SubjectPattern($0) }
         (seen, lastSent) = (now, now)
         let beginning = try stream.beginning(of: configuration)
@@ -49,10 +52,11 @@ final class ServedConsumer {
     init(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
         created: Timestamp, _ progress: ConsumerProgress, next: UInt64, starts: [UInt64],
-        at now: Moment
+        at now: Moment, isShops: Bool
     ) {
         (self.name, self.configuration, self.stream) = (name, configuration, stream)
         (self.created, hub, isDurable) = (created, stream.hub, configuration.durable != nil)
+        self.isShops = isShops
         filter = configuration.filter.map { SubjectPattern($0) }
         (self.next, self.starts, self.progress) = (next, starts, progress)
         (seen, lastSent) = (now, now)
@@ -112,8 +116,12 @@ final class ServedConsumer {
                 endImpatient()
                 break
             }
+            // It is told with a message how many come after it: where that cannot be read, the
+            // message waits.
+            let rest = try waiting() - (candidate.isNew ? 1 : 0)
             if case .pull(let index) = target, !fits(candidate.message, index) { continue }
-            budget -= send(candidate, to: target, at: now) ? 1 : 0
+            send(candidate, rest, to: target, at: now)
+            budget -= 1
         }
         beat(at: now)
         return budget > 0 ? wake(now) : now
@@ -182,7 +190,9 @@ final class ServedConsumer {
         return false
     }
 
-    private func send(_ candidate: Candidate, to target: Target, at now: Moment) -> Bool {
+    private func send(
+        _ candidate: Candidate, _ rest: UInt64, to target: Target, at now: Moment
+    ) {
         let message = candidate.message
         if candidate.isNew {
             if starts.isEmpty { ahead.removeFirst() } else { starts.removeFirst() }
@@ -192,7 +202,7 @@ final class ServedConsumer {
         let due = settles ? now + .nanoseconds(configuration.wait(after: attempt)) : nil
         let delivery = progress.deliver(message.sequence, due: due)
         file?.note(delivery)
-        let reply = acknowledgementSubject(message, attempt)
+        let reply = acknowledgementSubject(message, attempt, rest)
         let sent = message.message.published(reply: reply, headersOnly: configuration.headersOnly)
         lastSent = now
         switch target {
@@ -208,16 +218,17 @@ final class ServedConsumer {
             // Others that wait get theirs before it is this one's turn again.
             if pull.batch > 0 { pulls.append(pull) }
         }
-        return true
     }
 
     /// `$JS.ACK.STREAM.CONSUMER.attempt.place.delivery.time.rest`, as clients take it apart.
-    private func acknowledgementSubject(_ message: StoredMessage, _ attempt: Int64) -> String {
+    private func acknowledgementSubject(
+        _ message: StoredMessage, _ attempt: Int64, _ rest: UInt64
+    ) -> String {
         var text = Array("$JS.ACK.\(stream.name).\(name).".utf8)
         text.append(decimal: attempt)
         for number in [
             Int64(clamping: message.sequence), Int64(clamping: progress.delivered.consumer),
-            message.time.nanoseconds, Int64(clamping: (try? waiting()) ?? 0),
+            message.time.nanoseconds, Int64(clamping: rest),
         ] {
             text.append(Subject.dot)
             text.append(decimal: number)
@@ -370,6 +381,7 @@ final class ServedConsumer {
         json.object { json in
             json.member("name", name)
             json.member("created", created.description)
+            if isShops { json.member("shop", true) }
             json.member("config") { json in configuration.write(to: &json) }
             json.member("next", Int64(clamping: ahead.first?.sequence ?? next))
             json.member("starts") { json in

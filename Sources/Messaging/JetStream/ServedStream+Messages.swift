@@ -45,7 +45,7 @@ extension ServedStream {
 
     private func takeOut(_ message: StoredMessage) {
         gaps.insert(message.sequence)
-        file?.note(gap: message.sequence)
+        file?.note(TakenOut(message.sequence))
         index.forget(message)
         unhold(message)
         for consumer in consumers.values { consumer.forget(message) }

@@ -25,7 +25,7 @@ final class ServedStream {
     var consumers: [String: ServedConsumer] = [:]
     var index = SubjectIndex()
     /// Nil for a stream that publishers in this process own: nobody else may publish to it.
-    var file: StreamFile?
+    var file: StateFile<TakenOut>?
     /// Of what is between the first and the last message.
     var gaps = SequenceGaps()
     /// The places of each subject's messages, where a subject may have so many only.
@@ -91,8 +91,9 @@ final class ServedStream {
     // MARK: Publishing
 
     /// Takes a message; it is stored, and acknowledged, with the next `commit`.
-    func publish(_ message: ClientOperation.Publish, at now: Timestamp) {
+    func publish(_ message: ClientOperation.Publish, as standing: Standing, at now: Timestamp) {
         do throws(JetStreamError) {
+            guard standing.mayChange(stream: name, of: []) else { throw .shopsOwn }
             guard let expected = PublishExpectations(message.headers) else {
                 throw .wrongLast(sequence: last + UInt64(waiting.count))
             }

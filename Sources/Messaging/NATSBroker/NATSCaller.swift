@@ -32,7 +32,8 @@ final class NATSCaller {
     init(_ link: NATSLink, _ patience: Duration, _ runtime: any Runtime) throws(NATSLinkError) {
         (self.link, self.patience) = (link, patience)
         let (one, other) = (runtime.random(), runtime.random())
-        inbox = "_INBOX.\(String(one, radix: 36))\(String(other, radix: 36))"
+        // Where others listen to the shop, its broker keeps these from them.
+        inbox = "_KASSA.\(String(one, radix: 36))\(String(other, radix: 36))"
         try link.send(Array("SUB \(inbox).> 1\r\n".utf8), until: .now() + patience)
     }
 

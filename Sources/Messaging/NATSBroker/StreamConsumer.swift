@@ -50,18 +50,24 @@ final class StreamConsumer: Sendable {
     func fetch(limit: Int, wait: Duration) throws(BrokerError) -> [Delivered] {
         // Nothing can follow a dot at the end.
         if subscription.filter.hasSuffix(".") { return [] }
-        let deadline = Moment.now() + wait
+        let begun = Moment.now()
         while true {
             let found = try using { (line, caller) throws(NATSCaller.Refusal) in
-                try look(&line, caller, limit: limit, until: deadline)
+                // What was on its way may use a request up before what is owed comes.
+                let patience = line.owed.isEmpty ? wait : max(wait, Self.redelivery)
+                return try look(
+                    &line, caller, limit: limit, until: begun + wait, lookingUntil: begun + patience
+                )
             }
             if let found { return found }
         }
     }
 
+    /// - Parameter end: until when it is looked again where nothing has come.
     /// - Returns: nil where there is nothing yet, and time is left.
     private func look(
-        _ line: inout Line, _ caller: NATSCaller, limit: Int, until deadline: Moment
+        _ line: inout Line, _ caller: NATSCaller, limit: Int, until deadline: Moment,
+        lookingUntil end: Moment
     ) throws(NATSCaller.Refusal) -> [Delivered]? {
         let now = Moment.now()
         if line.waiting.isEmpty {
@@ -89,7 +95,7 @@ final class StreamConsumer: Sendable {
         while line.waiting.count < limit, line.pull != nil, !line.waiting.isEmpty {
             guard try receive(&line, caller, until: .now() + Self.lull) else { break }
         }
-        guard !line.waiting.isEmpty else { return Moment.now() >= deadline ? [] : nil }
+        guard !line.waiting.isEmpty else { return Moment.now() >= end ? [] : nil }
         return handOut(&line, limit)
     }
 
@@ -240,7 +246,8 @@ final class StreamConsumer: Sendable {
 
     /// Makes the consumer unless it is there with nothing in anybody's hands: what the connection
     /// before was handed would come again only after a long wait, so it is made anew behind what
-    /// was acknowledged.
+    /// was acknowledged. One that a listener made first is made anew from the beginning, whatever
+    /// is acknowledged there.
     ///
     /// - Returns: the newest message that anybody was handed.
     private func makeConsumer(_ caller: NATSCaller) throws(NATSCaller.Refusal) -> UInt64 {
@@ -248,6 +255,7 @@ final class StreamConsumer: Sendable {
         var start: UInt64?
         do throws(NATSCaller.Refusal) {
             let info = try caller.ask("CONSUMER.INFO.\(stream).\(name)")
+            if info["kassa_listeners"] == .bool(true) { return try create(from: nil, caller) }
             let filter = info["config"]?["filter_subject"]?.string ?? ""
             if info["num_ack_pending"]?.integer ?? 0 == 0, filter == wireFilter {
                 return UInt64(clamping: info["delivered"]?["stream_seq"]?.integer ?? 0)
@@ -257,6 +265,13 @@ final class StreamConsumer: Sendable {
         } catch {
             guard case .refused(10014, _) = error else { throw error }
         }
+        return try create(from: start, caller)
+    }
+
+    private func create(from start: UInt64?, _ caller: NATSCaller) throws(NATSCaller.Refusal)
+        -> UInt64
+    {
+        let (stream, name) = (subscription.stream, subscription.consumer)
         var json = JSONWriter()
         json.object { json in
             json.member("stream_name", stream)

@@ -58,7 +58,7 @@ package final class Hub {
 
     /// A connection has come; it is told who we are.
     package func open(_ id: UInt64) -> Session {
-        let session = Session(id: id)
+        let session = Session(id: id, login.stranger)
         session.say(info.line(client: id))
         sessions[id] = session
         touched.insert(id)
@@ -105,7 +105,13 @@ package final class Hub {
         if session.options.wantsNoResponders, !session.options.hasHeaders {
             throw .said("no responders requires headers support")
         }
-        guard login.admits(session.options) else { throw .said("Authorization Violation") }
+        guard let standing = login.standing(of: session.options) else {
+            throw .said("Authorization Violation")
+        }
+        guard sessions.count <= standing.share(of: limits.connections) else {
+            throw .said("maximum connections exceeded")
+        }
+        session.standing = standing
         session.hasConnected = true
         session.acknowledge()
     }
@@ -116,12 +122,17 @@ package final class Hub {
         guard Subject.isPattern(subject) else {
             return session.say(ServerMessages.error("Invalid Subject"))
         }
+        guard session.standing.maySubscribe(to: subject) else {
+            return session.say(
+                ServerMessages.error("Permissions Violation for Subscription to \"\(subject)\""))
+        }
         if session.subscriptions[sid] == nil {
             guard session.subscriptions.count < limits.subscriptions else {
                 throw .said("maximum subscriptions exceeded")
             }
             let interest = Router.Interest(
-                id: nextInterest, connection: session.id, sid: sid, pattern: subject, queue: queue)
+                id: nextInterest, connection: session.id, sid: sid, pattern: subject, queue: queue,
+                standing: session.standing)
             nextInterest += 1
             session.subscriptions[sid] = Session.Held(interest)
             router.add(interest)
@@ -152,9 +163,15 @@ package final class Hub {
         guard Subject.isValid(message.subject) else {
             return session.say(ServerMessages.error("Invalid Publish Subject"))
         }
-        if reserved.contains(where: { $0.matches(message.subject) }) {
+        guard maySend(to: message.subject, as: session.standing) else {
             return session.say(
                 ServerMessages.error("Permissions Violation for Publish to \"\(message.subject)\""))
+        }
+        // What answers is the server or another client, who may publish there.
+        if let reply = message.reply, !maySend(to: reply, as: session.standing) {
+            return session.say(
+                ServerMessages.error("Permissions Violation for Publish with Reply of \"\(reply)\"")
+            )
         }
         session.acknowledge()
         let wasHeard = publish(message, by: session.id, echoes: session.options.echoes)
@@ -169,6 +186,11 @@ package final class Hub {
                 deliver(nobody, to: interest)
             }
         }
+    }
+
+    /// Whether a client may publish to a subject, and have others send there.
+    package func maySend(to subject: String, as standing: Standing) -> Bool {
+        standing.mayPublish(to: subject) && !reserved.contains { $0.matches(subject) }
     }
 
     /// Delivers a message to all who listen, services included.
@@ -202,6 +224,11 @@ package final class Hub {
     /// Keeps subjects for the server's own: clients may listen to them and not publish.
     package func reserve(_ pattern: String) { reserved.append(SubjectPattern(pattern)) }
 
+    /// What a connection is; 0 is the server itself, which others may have say something.
+    package func standing(of connection: UInt64) -> Standing {
+        sessions[connection]?.standing ?? login.stranger
+    }
+
     /// Whether anybody listens to a subject.
     package func hasInterest(in subject: String) -> Bool { router.hasInterest(in: subject) }
 
@@ -230,7 +257,7 @@ package final class Hub {
         return !receivers.isEmpty
     }
 
-    /// - Returns: whether more waits for the receiver than it takes.
+    /// - Returns: whether more waits for the receiver than it takes, and others wait for it.
     @discardableResult
     private func deliver(_ message: ClientOperation.Publish, to interest: Router.Interest) -> Bool {
         guard let session = sessions[interest.connection],
@@ -248,7 +275,7 @@ package final class Hub {
             to: &session.output)
         touched.insert(session.id)
         if let most = held.most, held.delivered >= most { end(held, of: session) }
-        return session.output.count > limits.crowded
+        return session.standing.isWaitedFor && session.output.count > limits.crowded
     }
 
     /// Tells every client that the server is about to go: it looks for another one.

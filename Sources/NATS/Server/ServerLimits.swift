@@ -31,17 +31,27 @@ package enum Login: Sendable {
     case token(String)
     /// Passwords by user.
     case users([String: String])
+    /// The shop's own clients, who show a secret as their token, and where `listeners` is true
+    /// others who show none: see `Standing`. A wrong token is refused either way.
+    case shop(secret: String, listeners: Bool)
 
     var isRequired: Bool { if case .anybody = self { false } else { true } }
 
-    /// Compares all of a secret, however much of it is right.
-    func admits(_ options: ConnectOptions) -> Bool {
+    /// What a client is that has not said who it is; the server's own messages are no more.
+    var stranger: Standing { if case .shop = self { .listener } else { .alike } }
+
+    /// What a client is that says so of itself; nil where it is not let in. Compares all of a
+    /// secret, however much of it is right.
+    func standing(of options: ConnectOptions) -> Standing? {
         switch self {
-        case .anybody: return true
-        case .token(let token): return Self.isSame(options.token ?? "", token)
+        case .anybody: return .alike
+        case .token(let token): return Self.isSame(options.token ?? "", token) ? .alike : nil
         case .users(let passwords):
-            guard let user = options.user, let password = passwords[user] else { return false }
-            return Self.isSame(options.password ?? "", password)
+            guard let user = options.user, let password = passwords[user] else { return nil }
+            return Self.isSame(options.password ?? "", password) ? .alike : nil
+        case .shop(let secret, let listeners):
+            guard let token = options.token else { return listeners ? .listener : nil }
+            return Self.isSame(token, secret) ? .shop : nil
         }
     }
 

@@ -283,7 +283,7 @@ final class ServerLoop {
         guard link.waiting <= limits.pending, !link.session.isOverfull else {
             return close(link.session.id, "\(link.waiting) bytes wait that it does not take")
         }
-        if link.waiting > limits.crowded {
+        if link.waiting > limits.crowded, link.session.standing.isWaitedFor {
             crowded.insert(link.session.id)
             link.crowdedSince = link.crowdedSince ?? now
         } else {

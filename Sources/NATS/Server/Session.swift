@@ -16,6 +16,7 @@ package final class Session {
     var options = ConnectOptions()
     /// Whether it has said who it is.
     var hasConnected = false
+    var standing: Standing
     var subscriptions: [String: Held] = [:]
     /// What it is to be sent.
     package var output: [UInt8] = []
@@ -25,9 +26,12 @@ package final class Session {
     /// Whether more was to be sent to it than may wait.
     var isOverfull = false
     /// Whether it publishes to somebody who does not keep up: it is not read from meanwhile.
-    var isSlowed = false
+    package var isSlowed = false
 
-    init(id: UInt64) { self.id = id }
+    init(id: UInt64, _ standing: Standing) {
+        self.id = id
+        self.standing = standing
+    }
 
     func say(_ bytes: [UInt8]) { output.append(contentsOf: bytes) }
 
