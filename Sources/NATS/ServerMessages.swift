@@ -15,8 +15,6 @@ enum ServerMessages {
         _ message: ClientOperation.Publish, sid: String, withHeaders: Bool, to output: inout [UInt8]
     ) {
         let headers = withHeaders ? message.headers : []
-        output.reserveCapacity(
-            output.count + message.subject.utf8.count + headers.count + message.payload.count + 64)
         output.append(contentsOf: headers.isEmpty ? "MSG ".utf8 : "HMSG ".utf8)
         output.append(contentsOf: message.subject.utf8)
         output.append(0x20)

@@ -86,6 +86,28 @@ extension BenchCommand {
         }
     }
 
+    static let processes = Command(
+        "processes", "a process each beside one process, at full load, in turn",
+        options: [
+            .value("seconds", "SECONDS", "how long full load is held each time", default: "10"),
+            .value("rounds", "COUNT", "how often each is measured", default: "2"),
+            clientsOption, linesOption,
+        ],
+        example: "shopctl bench processes --seconds 20")
+
+    static func planProcesses(_ invocation: Invocation) throws -> Run {
+        var settings = ProcessesBench.Settings()
+        settings.seconds = try invocation.integer("seconds", in: 1...3600)
+        settings.rounds = try invocation.integer("rounds", in: 1...100)
+        settings.clients = try clients(invocation)
+        settings.lines = try lines(invocation)
+        return { [settings] in
+            try inFolder(invocation) { data in
+                (try ProcessesBench.run(settings, data: data, progress: Terminal.progress), [])
+            }
+        }
+    }
+
     static func planSoak(_ invocation: Invocation) throws -> Run {
         var settings = SoakBench.Settings()
         settings.seconds = 60 * Double(try invocation.integer("minutes", in: 1...10_080))

@@ -11,6 +11,7 @@ enum BenchCommand {
         case soak
         case growth
         case rebuild
+        case processes
 
         var command: Command {
             switch self {
@@ -20,6 +21,7 @@ enum BenchCommand {
             case .soak: BenchCommand.soak
             case .growth: BenchCommand.growth
             case .rebuild: BenchCommand.rebuild
+            case .processes: BenchCommand.processes
             }
         }
 
@@ -32,6 +34,7 @@ enum BenchCommand {
             case .soak: try BenchCommand.planSoak(invocation)
             case .growth: try BenchCommand.planGrowth(invocation)
             case .rebuild: try BenchCommand.planRebuild(invocation)
+            case .processes: try BenchCommand.planProcesses(invocation)
             }
         }
     }

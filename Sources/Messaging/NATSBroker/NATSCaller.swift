@@ -90,7 +90,8 @@ final class NATSCaller {
         throw .nobody
     }
 
-    private static let attempts = 20
+    /// How often something is asked for that nobody answers, 50 ms apart.
+    static let attempts = 20
 
     private func askOnce(_ operation: String, _ payload: [UInt8]) throws(Refusal) -> JSON {
         let inbox = newInbox()

@@ -10,7 +10,7 @@ final class StreamConsumer: Sendable {
     private static let slice = Duration.milliseconds(50)
 
     /// After so long without a message no more are waited for than have come.
-    private static let lull = Duration.milliseconds(20)
+    private static let lull = Duration.milliseconds(200)
     /// What was rejected may come a little later than is asked for.
     private static let redelivery = Duration.seconds(2)
 
@@ -158,8 +158,13 @@ final class StreamConsumer: Sendable {
         }
         if let next = line.owed.first {
             guard place.sequence == next else {
-                // It was on its way when what is before it was rejected, or overtook it.
+                // It was on its way when what is before it was rejected, or overtook it. What comes
+                // behind it must not be handed out before it either.
                 line.turnedAway[place.sequence, default: 0] += 1
+                let index = line.owed.firstIndex { $0 >= place.sequence } ?? line.owed.endIndex
+                if index == line.owed.endIndex || line.owed[index] != place.sequence {
+                    line.owed.insert(place.sequence, at: index)
+                }
                 try decline(reply, .zero, caller)
                 return true
             }
@@ -304,11 +309,24 @@ struct AcknowledgementSubject {
     let sequence: UInt64
 
     init?(_ text: String) {
-        let tokens = text.utf8.split(separator: Subject.dot)
-        guard tokens.count >= 9 else { return nil }
-        let start = tokens.count >= 11 ? 6 : 4
-        guard let attempt = Int(Substring(tokens[start])),
-            let sequence = UInt64(Substring(tokens[start + 1]))
+        // Read with every message: in one pass, without a list of the tokens.
+        var (index, value) = (0, UInt64(0) as UInt64?)
+        var numbers = InlineArray<4, UInt64?>(repeating: nil)
+        for byte in text.utf8 {
+            if byte == Subject.dot {
+                if (4...7).contains(index) { numbers[index - 4] = value }
+                (index, value) = (index + 1, 0)
+            } else if (0x30...0x39).contains(byte), let known = value {
+                let (tens, isTooMuch) = known.multipliedReportingOverflow(by: 10)
+                let (sum, isMore) = tens.addingReportingOverflow(UInt64(byte - 0x30))
+                value = isTooMuch || isMore ? nil : sum
+            } else {
+                value = nil
+            }
+        }
+        let start = index >= 10 ? 2 : 0
+        guard index >= 8, let sequence = numbers[start + 1],
+            let attempt = numbers[start].flatMap({ Int(exactly: $0) })
         else { return nil }
         (self.attempt, self.sequence) = (attempt, sequence)
     }

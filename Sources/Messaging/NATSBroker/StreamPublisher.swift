@@ -1,5 +1,6 @@
 import EventSourcing
 import Foundation
+import Glibc
 import NATS
 import Net
 
@@ -43,11 +44,27 @@ final class StreamPublisher: Sendable {
                 try BrokerRules.limit(size, most, "\(message.id) with its headers", "bytes")
             }
             do throws(NATSCaller.Refusal) {
-                try caller.send(bytes)
-                let answer = try NATSCaller.read(try caller.answer(to: inbox).payload)
+                let answer = try send(bytes, inbox, by: caller)
                 return UInt64(clamping: answer["seq"]?.integer ?? 0)
             } catch { throw refusal(error, expectedLast, messages.count) }
         }
+    }
+
+    /// Publishes, and again where nobody listens: a stream that was only just made may not do so
+    /// yet. What was stored after all is not stored twice, by the sequence it expects.
+    private func send(_ bytes: [UInt8], _ inbox: String, by caller: NATSCaller)
+        throws(NATSCaller.Refusal) -> JSON
+    {
+        for _ in 1..<NATSCaller.attempts {
+            do throws(NATSCaller.Refusal) {
+                try caller.send(bytes)
+                return try NATSCaller.read(try caller.answer(to: inbox).payload)
+            } catch {
+                guard case .nobody = error else { throw error }
+                usleep(50_000)
+            }
+        }
+        throw .nobody
     }
 
     private func refusal(_ refusal: NATSCaller.Refusal, _ expected: UInt64, _ count: Int)
@@ -65,27 +82,36 @@ final class StreamPublisher: Sendable {
         _ message: BrokerMessage, expecting sequence: UInt64, to bytes: inout [UInt8],
         reply: String?
     ) -> Int {
-        var headers = Array("NATS/1.0\r\nkassa-id: ".utf8)
-        headers += Array(message.id.utf8)
-        headers += Array("\r\nNats-Expected-Last-Sequence: ".utf8)
-        headers.append(decimal: Int64(clamping: sequence))
         // What follows the first line of the message's own block, its end included.
-        let own = message.headers.firstIndex(of: 0x0A).map { message.headers[$0...].dropFirst() }
-        headers += [0x0D, 0x0A]
-        headers += own ?? [0x0D, 0x0A]
-        bytes += Array("HPUB ".utf8)
-        bytes += Array(NATSDesk.prefix(of: stream).utf8)
-        bytes += Array(message.subject.utf8)
-        if let reply { bytes += Array(" \(reply)".utf8) }
+        let own = message.headers.firstIndex(of: 0x0A).map { message.headers[($0 + 1)...] }
+        var number: [UInt8] = []
+        number.append(decimal: Int64(clamping: sequence))
+        let headers =
+            BrokerMessage.idLine.utf8CodeUnitCount + message.id.utf8.count + 2
+            + BrokerMessage.expectationLine.utf8CodeUnitCount + number.count + 2
+            + (own?.count ?? 2)
+        bytes.append("HPUB ")
+        bytes.append(contentsOf: NATSDesk.prefix(of: stream).utf8)
+        bytes.append(contentsOf: message.subject.utf8)
         bytes.append(0x20)
-        bytes.append(decimal: Int64(headers.count))
+        if let reply {
+            bytes.append(contentsOf: reply.utf8)
+            bytes.append(0x20)
+        }
+        bytes.append(decimal: Int64(headers))
         bytes.append(0x20)
-        bytes.append(decimal: Int64(headers.count + message.payload.count))
-        bytes += [0x0D, 0x0A]
-        bytes += headers
-        bytes += message.payload
-        bytes += [0x0D, 0x0A]
-        return headers.count + message.payload.count
+        bytes.append(decimal: Int64(headers + message.payload.count))
+        bytes.append("\r\n")
+        bytes.append(BrokerMessage.idLine)
+        bytes.append(contentsOf: message.id.utf8)
+        bytes.append("\r\n")
+        bytes.append(BrokerMessage.expectationLine)
+        bytes.append(contentsOf: number)
+        bytes.append("\r\n")
+        if let own { bytes.append(contentsOf: own) } else { bytes.append("\r\n") }
+        bytes.append(contentsOf: message.payload)
+        bytes.append("\r\n")
+        return headers + message.payload.count
     }
 
     func state() throws(BrokerError) -> StreamState {
@@ -160,14 +186,14 @@ final class StreamPublisher: Sendable {
 }
 
 extension BrokerMessage {
-    private static let idLine = Array("NATS/1.0\r\nkassa-id: ".utf8)
-    private static let expectationLine = Array("Nats-Expected-Last-Sequence: ".utf8)
+    fileprivate static let idLine: StaticString = "NATS/1.0\r\nkassa-id: "
+    fileprivate static let expectationLine: StaticString = "Nats-Expected-Last-Sequence: "
 
     /// A message as a server delivers it, without the lines that `StreamPublisher` put in front.
     convenience init(subject: String, headers: [UInt8], payload: [UInt8]) {
-        guard headers.starts(with: Self.idLine), let end = headers.firstIndex(of: 0x0D),
+        guard headers[...].starts(with: Self.idLine), let end = headers.firstIndex(of: 0x0D),
             let idEnd = headers[(end + 1)...].firstIndex(of: 0x0D),
-            headers[(idEnd + 2)...].starts(with: Self.expectationLine),
+            headers[min(idEnd + 2, headers.count)...].starts(with: Self.expectationLine),
             let restStart = headers[(idEnd + 1)...].dropFirst().firstIndex(of: 0x0A)
         else {
             let id = WireHeaders.value("Nats-Msg-Id", in: headers) ?? ""
@@ -177,8 +203,20 @@ extension BrokerMessage {
         }
         self.init(
             subject: subject,
-            id: String(decoding: headers[Self.idLine.count..<idEnd], as: UTF8.self),
+            id: String(decoding: headers[Self.idLine.utf8CodeUnitCount..<idEnd], as: UTF8.self),
             headers: Array("NATS/1.0\r\n".utf8) + headers[(restStart + 1)...],
             payload: payload)
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ text: StaticString) {
+        text.withUTF8Buffer { append(contentsOf: $0) }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func starts(with text: StaticString) -> Bool {
+        text.withUTF8Buffer { starts(with: $0) }
     }
 }

@@ -107,8 +107,8 @@ package struct ServerParser: Sendable {
 
     /// - Returns: nil where a payload follows.
     private mutating func read(_ line: Range<Int>) throws(ServerFault) -> ServerOperation? {
-        let words = buffer[line].split(separator: 0x20, maxSplits: 5)
-        guard let name = words.first else { return nil }
+        let words = Words(buffer, line)
+        guard let name = words.first.map({ buffer[$0] }) else { return nil }
         switch name.count {
         case 3 where name.elementsEqual("MSG".utf8):
             head = try head(words, hasHeaders: false)
@@ -131,18 +131,44 @@ package struct ServerParser: Sendable {
         return nil
     }
 
-    private func head(_ words: [ArraySlice<UInt8>], hasHeaders: Bool) throws(ServerFault) -> Head {
+    private func head(_ words: Words, hasHeaders: Bool) throws(ServerFault) -> Head {
         let fixed = hasHeaders ? 5 : 4
         guard words.count == fixed || words.count == fixed + 1,
-            let bytes = Self.number(words[words.count - 1]), bytes <= Self.mostPayload,
-            let headerBytes = hasHeaders ? Self.number(words[words.count - 2]) : 0,
+            let bytes = Self.number(buffer[words[words.count - 1]]), bytes <= Self.mostPayload,
+            let headerBytes = hasHeaders ? Self.number(buffer[words[words.count - 2]]) : 0,
             headerBytes <= bytes
         else { throw ServerFault(description: "a message's line that cannot be read") }
-        func text(_ word: ArraySlice<UInt8>) -> String { String(decoding: word, as: UTF8.self) }
+        func text(_ word: Range<Int>) -> String { String(decoding: buffer[word], as: UTF8.self) }
         return Head(
             subject: text(words[1]), sid: text(words[2]),
             reply: words.count == fixed + 1 ? text(words[3]) : nil, headerBytes: headerBytes,
             bytes: bytes)
+    }
+
+    /// Where the words of a line are: six at most, of which the last has the rest of the line.
+    private struct Words {
+        private static let most = 6
+        private var ranges = InlineArray<6, Range<Int>>(repeating: 0..<0)
+        private(set) var count = 0
+
+        init(_ bytes: [UInt8], _ line: Range<Int>) {
+            var at = line.lowerBound
+            while count < Self.most {
+                while at < line.upperBound, bytes[at] == 0x20 { at += 1 }
+                guard at < line.upperBound else { return }
+                let first = at
+                if count == Self.most - 1 {
+                    at = line.upperBound
+                } else {
+                    while at < line.upperBound, bytes[at] != 0x20 { at += 1 }
+                }
+                ranges[count] = first..<at
+                count += 1
+            }
+        }
+
+        var first: Range<Int>? { count > 0 ? ranges[0] : nil }
+        subscript(index: Int) -> Range<Int> { ranges[index] }
     }
 
     private static func number(_ word: ArraySlice<UInt8>) -> Int? {

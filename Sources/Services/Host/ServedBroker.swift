@@ -41,7 +41,9 @@ package final class ServedBroker: Sendable {
             folder: "\(settings.data)/broker", runtime: runtime, notices: notices)
         let server = try BrokerServer.start(
             broker, address: settings.address, port: settings.port,
-            login: secret.map { .token($0.text) } ?? settings.login, notices: notices)
+            login: secret.map {
+                .shop(secret: $0.text, listeners: settings.admitsListeners)
+            } ?? settings.login, notices: notices)
         guard let secret else { return ServedBroker(server, nil, folder) }
         let own = try NATSAddress("\(secret.text)@\(settings.address):\(server.port)")
         let heartbeat = Heartbeat(own, runtime, notice: notices)

@@ -1,5 +1,3 @@
-import EventSourcing
-import Foundation
 import Glibc
 import HTTP
 
@@ -26,25 +24,10 @@ enum StartBench {
     private static func start(_ data: String, stopWith signal: Int32) throws
         -> (seconds: Double, memory: Double)
     {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["up", "--json", "--port", "0", "--data", data]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
         let begun = Stopwatch.wall()
-        try process.run()
-        defer {
-            kill(process.processIdentifier, signal)
-            process.waitUntilExit()
-        }
-        let line = try firstLine(output.fileHandleForReading.fileDescriptor)
-        guard let url = (try? JSON(parsing: line))?["url"]?.string,
-            let port = url.utf8.split(separator: UInt8(ascii: ":")).last.flatMap({
-                Int64(strictDecimal: $0)
-            })
-        else { throw Shop.Failure.cannotStart("shopctl up did not start on \(data)") }
-        let client = HTTPClient(host: "127.0.0.1", port: UInt16(clamping: port))
+        let process = try ShopProcess(data, ["--single-process"])
+        defer { process.end(signal) }
+        let client = HTTPClient(host: "127.0.0.1", port: process.port)
         while true {
             let answer = try? client.get("/readyz")
             if answer?.status == 200 { break }
@@ -54,14 +37,6 @@ enum StartBench {
             usleep(2000)
         }
         let seconds = Stopwatch.wall() - begun
-        return (seconds, PeakMemory.read(of: process.processIdentifier))
-    }
-
-    /// What the process prints when it serves.
-    private static func firstLine(_ descriptor: Int32) throws -> [UInt8] {
-        var line: [UInt8] = []
-        var byte: UInt8 = 0
-        while read(descriptor, &byte, 1) == 1, byte != UInt8(ascii: "\n") { line.append(byte) }
-        return line
+        return (seconds, PeakMemory.read(of: process.number))
     }
 }

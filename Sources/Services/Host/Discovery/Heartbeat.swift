@@ -120,7 +120,7 @@ final class Heartbeat: Sendable {
             }
             if isOver { return }
             // Short, as what is changed here waits for it.
-            let operation = try link.receive(until: min(next, now + .milliseconds(50)))
+            let operation = try link.receive(until: min(next, now + .milliseconds(100)))
             guard case .message(let delivery)? = operation else {
                 if case .error(let text)? = operation { throw link.failure(text) }
                 continue
