@@ -167,7 +167,7 @@ package final class InnerAPI: Sendable {
     private func giveKeys(_ request: HTTPRequest) throws -> HTTPResponse {
         let keys = try door(\.keys)
         let json = try JSONObject(try JSON(parsing: request.body))
-        let owners = Set(try json.array("owners").compactMap(\.string))
+        let owners = Set(try json.strings("owners"))
         guard owners.count <= Self.mostOwners else {
             throw json.error("owners", "are more than \(Self.mostOwners)")
         }
@@ -189,6 +189,17 @@ package final class InnerAPI: Sendable {
 extension HTTPResponse {
     fileprivate static func json(_ bytes: [UInt8]) -> HTTPResponse {
         HTTPResponse(200, headers: ["Content-Type": "application/json"], body: bytes)
+    }
+}
+
+extension JSONObject {
+    fileprivate func strings(_ name: String) throws(JSONError) -> [String] {
+        try array(name).enumerated().map { (number, element) throws(JSONError) in
+            guard let text = element.string else {
+                throw JSONError(pointer: "\(path(name))/\(number)", reason: "must be a string")
+            }
+            return text
+        }
     }
 }
 
