@@ -152,6 +152,12 @@ package final class Peers: Sendable {
             let why = "no \(call.part) service has been heard of"
             return again(attempt, nil, .unavailable(why))
         }
+        // Before the breaker is asked: a call that is not made must not be the one that decides.
+        let left = attempt.deadline - .now()
+        guard left > .zero, let request = request(call) else {
+            let why = "the \(call.part) service was not asked in time"
+            return attempt.fail(.unavailable(why))
+        }
         let now = runtime.now()
         let isAdmitted = lines.withLock { lines in
             if lines[home.instance] == nil { forgetOthers(&lines) }
@@ -159,11 +165,6 @@ package final class Peers: Sendable {
         }
         guard isAdmitted else {
             let why = "the \(call.part) service did not answer lately; it is asked again soon"
-            return attempt.fail(.unavailable(why))
-        }
-        let left = attempt.deadline - .now()
-        guard left > .zero, let request = request(call) else {
-            let why = "the \(call.part) service was not asked in time"
             return attempt.fail(.unavailable(why))
         }
         let place = HTTPPlace(host: home.host, port: home.port)
