@@ -52,8 +52,8 @@ package enum KeyFile {
         while key.count < bytes {
             withUnsafeBytes(of: runtime.random()) { key.append(contentsOf: $0) }
         }
-        let draft = "\(path).\(getpid())"
-        unlink(draft)
+        // No two have the same name for it: a process's number may be another one's elsewhere.
+        let draft = "\(path).\(runtime.newID())"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(draft, advice) }
         defer { unlink(draft) }
