@@ -120,6 +120,12 @@ let package = Package(
                 "Domain",
             ]),
         tests(
+            "HostTests",
+            uses: [
+                "Host", "Gateway", "HTTP", "Domain", "EventStore", "EventSourcing", "Messaging",
+                "NATS",
+            ]),
+        tests(
             "ScenarioTests",
             uses: [
                 "shopctl", "Host", "HTTP", "EventStore", "EventSourcing", "Messaging", "NATS",

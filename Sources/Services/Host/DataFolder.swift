@@ -52,15 +52,17 @@ package final class DataFolder: Sendable {
 
     /// Makes a part's folder where there is none, and takes its lock, for a process that runs this
     /// part alone.
-    package init(path: String, only part: ShopPart) throws(Failure) {
+    ///
+    /// - Parameter pause: waits between two attempts.
+    package init(
+        path: String, only part: ShopPart, pause: () -> Void = { usleep(50_000) }
+    ) throws(Failure) {
         self.path = path
         made = []
         try Self.make("\(path)/\(part)")
         // The one before it may still be at its end.
         locks = [
-            try Self.lock(Self.lock(of: part, in: path), of: path, Self.attempts * 5) {
-                usleep(50_000)
-            }
+            try Self.lock(Self.lock(of: part, in: path), of: path, Self.attempts * 5, pause)
         ]
     }
 

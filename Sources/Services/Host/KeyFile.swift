@@ -1,4 +1,4 @@
-import EventSourcing
+package import EventSourcing
 import Glibc
 
 /// A secret of 32 bytes in a file that only its owner may read, made where there is none: what the
@@ -17,9 +17,11 @@ package enum KeyFile {
 
     private static let bytes = 32
 
+    /// Reads it, or makes one where there is none.
+    ///
     /// - Parameter advice: what to do where it cannot be used.
     /// - Throws: where the file cannot be read or made, or holds something else.
-    static func load(_ path: String, _ runtime: any Runtime, advice: String) throws(Failure)
+    package static func load(_ path: String, _ runtime: any Runtime, advice: String) throws(Failure)
         -> [UInt8]
     {
         if access(path, F_OK) != 0 { try make(path, runtime, advice) }
@@ -50,8 +52,8 @@ package enum KeyFile {
         while key.count < bytes {
             withUnsafeBytes(of: runtime.random()) { key.append(contentsOf: $0) }
         }
-        let draft = "\(path).\(getpid())"
-        unlink(draft)
+        // No two have the same name for it: a process's number may be another one's elsewhere.
+        let draft = "\(path).\(runtime.newID())"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure(draft, advice) }
         defer { unlink(draft) }

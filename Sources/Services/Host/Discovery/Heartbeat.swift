@@ -1,13 +1,13 @@
-import EventSourcing
+package import EventSourcing
 import Messaging
-import NATS
+package import NATS
 import Net
 import Synchronization
 
 /// Says over the broker, several times a second, that this process is there, and hears who else is.
 ///
 /// While the broker is away nothing is said and nothing heard; what was heard before stays.
-final class Heartbeat: Sendable {
+package final class Heartbeat: Sendable {
     private static let pause = Duration.milliseconds(500)
     /// How often anybody is answered at once at most: many may come at the same time.
     private static let answerPause = Duration.milliseconds(20)
@@ -31,7 +31,7 @@ final class Heartbeat: Sendable {
     private let worker = Mutex<Worker?>(nil)
 
     /// - Parameter notice: told what an operator should know of the broker.
-    init(
+    package init(
         _ address: NATSAddress, _ runtime: any Runtime,
         notice: @escaping @Sendable (String) -> Void
     ) {
@@ -45,7 +45,7 @@ final class Heartbeat: Sendable {
     }
 
     /// Who is there.
-    var roster: Roster { state.withLock { $0.roster } }
+    package var roster: Roster { state.withLock { $0.roster } }
 
     /// Waits until the roster has something, for a bounded time.
     ///
@@ -143,8 +143,11 @@ final class Heartbeat: Sendable {
         try link.send(head + payload + [0x0D, 0x0A], until: .now() + Self.patience)
     }
 
+    /// Takes in what somebody says; what is no announcement is passed over.
+    ///
     /// - Returns: whether it wants an answer.
-    private func hear(_ payload: [UInt8]) -> Bool {
+    @discardableResult
+    package func hear(_ payload: [UInt8]) -> Bool {
         guard let json = try? JSONObject(try JSON(parsing: payload)),
             let announcement = try? Announcement(json)
         else { return false }

@@ -38,11 +38,12 @@ package struct Roster: Sendable {
             return
         }
         // Another run of the same share takes the place of one that is silent; two that speak are
-        // both kept.
+        // both kept. Where one is heard from, no earlier run can be.
         for (instance, entry) in entries
-        where instance != announcement.instance && entry.announcement.isSameShare(announcement)
-            && (now - entry.heardAt >= Self.patience
-                || entry.announcement.isSamePlace(announcement))
+        where instance != announcement.instance
+            && (entry.announcement.isSamePlace(announcement)
+                || entry.announcement.isSameShare(announcement)
+                    && now - entry.heardAt >= Self.patience)
         {
             entries[instance] = nil
         }
@@ -82,6 +83,6 @@ extension Announcement {
     }
 
     fileprivate func isSamePlace(_ other: Announcement) -> Bool {
-        host == other.host && port == other.port
+        part == other.part && host == other.host && port == other.port
     }
 }

@@ -40,9 +40,9 @@ extension FeedPage {
                 throw json.error("leaf", "is no SHA-256 hash")
             }
             var messages: [Message] = []
-            for _ in 0..<(try json.integer("messages")) {
-                messages.append(try Message.cut(from: &rest))
-            }
+            let count = try json.integer("messages")
+            guard count >= 0 else { throw json.error("messages", "must not be negative") }
+            for _ in 0..<count { messages.append(try Message.cut(from: &rest)) }
             guard rest.isEmpty else { throw MalformedMessage(reason: "a page goes on at its end") }
             self.init(
                 after: Position(try json.integer("after")), messages: messages,

@@ -1,8 +1,8 @@
 import EventSourcing
-import EventStore
-import Gateway
-import HTTP
-import Messaging
+package import EventStore
+package import Gateway
+package import HTTP
+package import Messaging
 import Synchronization
 
 /// What a process of a shop serves to the shop's other processes, over HTTP: commands, its log's
@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Who does not show the shop's secret is refused. Until the part is open only its checkpoints and
 /// its status are given.
-final class InnerAPI: Sendable {
+package final class InnerAPI: Sendable {
     static let prefix = "/inner/v1"
     /// Says that nothing was done, as the part is not open yet or any more.
     static let notOpen: HTTPStatus = 503
@@ -27,11 +27,22 @@ final class InnerAPI: Sendable {
     private static let mostOwners = 1000
 
     /// What an open part does for others; nil for what it does not.
-    struct Doors: Sendable {
-        var commands:
-            (@Sendable (InnerCommand, @escaping @Sendable (CommandOutcome) -> Void) -> Void)?
+    package struct Doors: Sendable {
+        /// Carries a command out; it may not block, and tells the outcome once.
+        package typealias Commands =
+            @Sendable (
+                InnerCommand, @escaping @Sendable (CommandOutcome) -> Void
+            ) -> Void
+        /// The keys of owners; those that have none are left out.
+        package typealias Keys = @Sendable (Set<String>) throws -> [String: SealingKey]
+
+        let commands: Commands?
         var feed: (any Feed)?
-        var keys: (@Sendable (Set<String>) throws -> [String: SealingKey])?
+        let keys: Keys?
+
+        package init(commands: Commands? = nil, feed: (any Feed)? = nil, keys: Keys? = nil) {
+            (self.commands, self.feed, self.keys) = (commands, feed, keys)
+        }
     }
 
     private let secret: Secret
@@ -44,7 +55,7 @@ final class InnerAPI: Sendable {
     ///   - status: how the part is, with what must be counted in files where that is wanted; nil
     ///     before it is known. Called on a thread of its own.
     ///   - checkpoints: what its file has of others' logs, by source name; as `status`.
-    init(
+    package init(
         secret: Secret, status: @escaping @Sendable (_ counts: Bool) -> PartStatus?,
         checkpoints: @escaping @Sendable () throws -> [String: Checkpoint]
     ) {
@@ -52,14 +63,16 @@ final class InnerAPI: Sendable {
     }
 
     /// From now on all is served.
-    func open(_ doors: Doors) { self.doors.withLock { $0 = doors } }
+    package func open(_ doors: Doors) { self.doors.withLock { $0 = doors } }
 
     /// From now on nothing is carried out.
-    func close() { doors.withLock { $0 = nil } }
+    package func close() { doors.withLock { $0 = nil } }
 
-    func stop() { sidework.stop() }
+    /// Ends its thread: what waits for it is not answered.
+    package func stop() { sidework.stop() }
 
-    func addRoutes(to router: inout Router) {
+    /// Adds all that it serves.
+    package func addRoutes(to router: inout Router) {
         router.on(.post, Self.prefix + "/commands") { self.guarded($0, $1, self.takeCommand) }
         router.on(.get, Self.prefix + "/feed/{channel}") {
             self.aside($0, $1) { try self.readFeed($0) }
@@ -154,7 +167,7 @@ final class InnerAPI: Sendable {
     private func giveKeys(_ request: HTTPRequest) throws -> HTTPResponse {
         let keys = try door(\.keys)
         let json = try JSONObject(try JSON(parsing: request.body))
-        let owners = Set(try json.array("owners").compactMap(\.string))
+        let owners = Set(try json.strings("owners"))
         guard owners.count <= Self.mostOwners else {
             throw json.error("owners", "are more than \(Self.mostOwners)")
         }
@@ -176,6 +189,17 @@ final class InnerAPI: Sendable {
 extension HTTPResponse {
     fileprivate static func json(_ bytes: [UInt8]) -> HTTPResponse {
         HTTPResponse(200, headers: ["Content-Type": "application/json"], body: bytes)
+    }
+}
+
+extension JSONObject {
+    fileprivate func strings(_ name: String) throws(JSONError) -> [String] {
+        try array(name).enumerated().map { (number, element) throws(JSONError) in
+            guard let text = element.string else {
+                throw JSONError(pointer: "\(path(name))/\(number)", reason: "must be a string")
+            }
+            return text
+        }
     }
 }
 

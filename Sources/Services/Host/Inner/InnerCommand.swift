@@ -73,7 +73,7 @@ package struct InnerCommand: Hashable, Sendable {
     package init(_ bytes: [UInt8]) throws(JSONError) {
         let json = try JSONObject(try JSON(parsing: bytes))
         kind = try Self.kind(json)
-        let metadata = try Metadata(json["metadata"] ?? .null)
+        let metadata = try Self.metadata(json)
         guard json["key"] != nil else {
             context = RequestContext(metadata: metadata, key: nil)
             return
@@ -87,6 +87,14 @@ package struct InnerCommand: Hashable, Sendable {
             key: .init(
                 principal: try key.string("principal"), key: try key.string("key"),
                 digest: digest.bytes))
+    }
+
+    private static func metadata(_ json: JSONObject) throws(JSONError) -> Metadata {
+        guard let value = json["metadata"] else { throw json.error("metadata", "is missing") }
+        do throws(JSONError) { return try Metadata(value) } catch {
+            // It knows nothing of where it stands.
+            throw JSONError(pointer: json.path("metadata") + error.pointer, reason: error.reason)
+        }
     }
 
     private static func kind(_ json: JSONObject) throws(JSONError) -> Kind {

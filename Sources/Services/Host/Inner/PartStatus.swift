@@ -1,9 +1,9 @@
-import EventSourcing
+package import EventSourcing
 import Gateway
 import Messaging
 
 /// What a process of a shop says when it is asked how it is.
-struct PartStatus: Sendable {
+package struct PartStatus: Sendable {
     struct Disk: Sendable {
         var free: Int64 = 0
         /// What is kept for when the rest is full.
@@ -27,10 +27,11 @@ struct PartStatus: Sendable {
     /// What the broker holds of what it publishes, where that is known.
     var streams: [StreamHoldings] = []
 
-    init(_ announcement: Announcement) { self.announcement = announcement }
+    /// Of a process that says no more yet than its announcement.
+    package init(_ announcement: Announcement) { self.announcement = announcement }
 
     /// One JSON object.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var json = JSONWriter(reserving: 1000)
         json.object { json in
             announcement.encodeMembers(to: &json)
@@ -59,7 +60,7 @@ struct PartStatus: Sendable {
     }
 
     /// Reads what `bytes` wrote; members it does not know are passed over.
-    init(_ bytes: [UInt8]) throws(JSONError) {
+    package init(_ bytes: [UInt8]) throws(JSONError) {
         let json = try JSONObject(try JSON(parsing: bytes))
         announcement = try Announcement(json)
         if json["service"] != nil { sight = try ServiceSight(try json.object("service")) }

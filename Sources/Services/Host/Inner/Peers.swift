@@ -1,5 +1,5 @@
-import EventSourcing
-import HTTP
+package import EventSourcing
+package import HTTP
 import Messaging
 
 /// The other processes of the shop, as they are called from here: found by what they announce,
@@ -8,34 +8,45 @@ import Messaging
 /// A call that certainly was not carried out is made again, and one that may have been only where
 /// that does no harm: after a pause of random length, within its time, and as long as the budget
 /// for repetitions lasts.
-final class Peers: Sendable {
-    enum Failure: Error, CustomStringConvertible {
+package final class Peers: Sendable {
+    package enum Failure: Error, CustomStringConvertible {
         /// It was not carried out.
         case unavailable(String)
         /// It may have been carried out.
         case unknown(String)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .unavailable(let why), .unknown(let why): why
             }
         }
     }
 
-    typealias Reply = @Sendable (Result<HTTPResponse, Failure>) -> Void
+    /// Told once what came of a call.
+    package typealias Reply = @Sendable (Result<HTTPResponse, Failure>) -> Void
 
     /// What is called, and how.
-    struct Call: Sendable {
+    package struct Call: Sendable {
         let part: ShopPart
-        /// Decides which home is called.
-        var key = ""
+        let key: String
         let method: HTTPMethod
-        /// Behind `InnerAPI.prefix`.
         let target: String
-        var body: [UInt8] = []
-        /// Whether it does no harm twice.
-        var isIdempotent = true
-        var within = Duration.seconds(5)
+        let body: [UInt8]
+        let isIdempotent: Bool
+        let within: Duration
+
+        /// - Parameters:
+        ///   - key: decides which home is called.
+        ///   - target: behind `InnerAPI.prefix`.
+        ///   - isIdempotent: whether it does no harm twice.
+        ///   - within: for all attempts together.
+        package init(
+            part: ShopPart, key: String = "", method: HTTPMethod, target: String,
+            body: [UInt8] = [], isIdempotent: Bool = true, within: Duration = .seconds(5)
+        ) {
+            (self.part, self.key, self.method, self.target) = (part, key, method, target)
+            (self.body, self.isIdempotent, self.within) = (body, isIdempotent, within)
+        }
     }
 
     /// A call that is being made.
@@ -61,13 +72,15 @@ final class Peers: Sendable {
     }
 
     /// How it stands with the calls to a process.
-    struct LineStatus: Sendable {
-        let part: ShopPart
-        let instance: String
-        let breaker: String
-        let calls: Int64
-        let failures: Int64
-        let retries: Int64
+    package struct LineStatus: Sendable {
+        package let part: ShopPart
+        package let instance: String
+        /// As `CircuitBreaker.name`.
+        package let breaker: String
+        /// With all repetitions.
+        package let calls: Int64
+        package let failures: Int64
+        package let retries: Int64
     }
 
     private static let attempts = 4
@@ -79,7 +92,10 @@ final class Peers: Sendable {
     private let later = LateWork()
     private let lines = Monitor<[String: Line]>([:])
 
-    init(_ heartbeat: Heartbeat, _ secret: Secret, _ runtime: any Runtime) throws {
+    /// Starts its threads.
+    ///
+    /// - Throws: where the system has no descriptor or thread left.
+    package init(_ heartbeat: Heartbeat, _ secret: Secret, _ runtime: any Runtime) throws {
         (self.heartbeat, self.secret, self.runtime) = (heartbeat, secret, runtime)
         var options = HTTPCaller.Options()
         options.message = InnerAPI.limits
@@ -87,7 +103,7 @@ final class Peers: Sendable {
     }
 
     /// What is under way fails.
-    func stop() {
+    package func stop() {
         later.stop()
         caller.stop()
     }
@@ -97,12 +113,12 @@ final class Peers: Sendable {
     var own: String? { heartbeat.own?.instance }
 
     /// Never blocks; `reply` is called once, on any thread.
-    func send(_ call: Call, reply: @escaping Reply) {
+    package func send(_ call: Call, reply: @escaping Reply) {
         attempt(Attempt(call: call, deadline: .now() + call.within, reply: reply))
     }
 
     /// Waits for the answer. Not for threads that others wait for.
-    func ask(_ call: Call) throws(Failure) -> HTTPResponse {
+    package func ask(_ call: Call) throws(Failure) -> HTTPResponse {
         let box = Monitor<Result<HTTPResponse, Failure>?>(nil)
         send(call) { result in
             box.withLock { $0 = result }
@@ -117,7 +133,7 @@ final class Peers: Sendable {
     }
 
     /// All processes that are known, and how calls to them fared.
-    var statuses: [LineStatus] {
+    package var statuses: [LineStatus] {
         let known = heartbeat.roster.all.map(\.announcement)
         return lines.withLock { lines in
             known.compactMap { peer in
@@ -136,6 +152,12 @@ final class Peers: Sendable {
             let why = "no \(call.part) service has been heard of"
             return again(attempt, nil, .unavailable(why))
         }
+        // Before the breaker is asked: a call that is not made must not be the one that decides.
+        let left = attempt.deadline - .now()
+        guard left > .zero, let request = request(call) else {
+            let why = "the \(call.part) service was not asked in time"
+            return attempt.fail(.unavailable(why))
+        }
         let now = runtime.now()
         let isAdmitted = lines.withLock { lines in
             if lines[home.instance] == nil { forgetOthers(&lines) }
@@ -143,11 +165,6 @@ final class Peers: Sendable {
         }
         guard isAdmitted else {
             let why = "the \(call.part) service did not answer lately; it is asked again soon"
-            return attempt.fail(.unavailable(why))
-        }
-        let left = attempt.deadline - .now()
-        guard left > .zero, let request = request(call) else {
-            let why = "the \(call.part) service was not asked in time"
             return attempt.fail(.unavailable(why))
         }
         let place = HTTPPlace(host: home.host, port: home.port)

@@ -1,0 +1,192 @@
+import Domain
+import EventSourcing
+import Host
+import Testing
+
+@Suite struct RosterTests {
+    private let start = Timestamp(microseconds: 1_800_000_000_000_000)
+
+    private func instances(_ roster: Roster) -> [String] {
+        roster.all.map(\.announcement.instance)
+    }
+
+    private func home(_ roster: Roster, _ part: ShopPart = .orders, _ key: String = "") -> String? {
+        roster.home(of: part, key: key)?.instance
+    }
+
+    @Test func `who is heard is there, with the newest of what was said`() {
+        var roster = Roster()
+        #expect(roster.home(of: .orders, key: "") == nil)
+        roster.hear(.sample(health: .starting), at: start)
+        roster.hear(.sample(.payments, "b", port: 4001), at: start)
+        let later = start + .seconds(1)
+        roster.hear(.sample(health: .up), at: later)
+        #expect(instances(roster) == ["a", "b"])
+        #expect(roster.all.first?.announcement == .sample(health: .up))
+        #expect(roster.all.first?.heardAt == later)
+        #expect(home(roster) == "a")
+        #expect(home(roster, .payments) == "b")
+        #expect(home(roster, .deliveries) == nil)
+    }
+
+    @Test func `all are listed by part and then by instance`() {
+        var roster = Roster()
+        for (part, instance) in [(ShopPart.payments, "a"), (.gateway, "z"), (.gateway, "b")] {
+            roster.hear(.sample(part, instance, port: 1), at: start)
+        }
+        roster.hear(.sample(.gateway, "c", port: 2), at: start)
+        #expect(instances(roster).last == "a")
+        #expect(instances(roster).dropLast() == instances(roster).dropLast().sorted()[...])
+    }
+
+    @Test func `who says that it stops is forgotten at once`() {
+        var roster = Roster()
+        roster.hear(.sample(), at: start)
+        roster.hear(.sample(.payments, "b", port: 4001), at: start)
+        roster.hear(.sample(health: .stopping), at: start)
+        #expect(instances(roster) == ["b"])
+        #expect(home(roster) == nil)
+        roster.hear(.sample(.orders, "c", health: .stopping), at: start)
+        #expect(instances(roster) == ["b"])
+    }
+
+    @Test(arguments: [ShopPart.orders, .gateway, .broker])
+    func `another run at the same place takes the place of the one before`(part: ShopPart) {
+        var roster = Roster()
+        roster.hear(.sample(part, "a"), at: start)
+        roster.hear(.sample(part, "b", startedAt: start), at: start)
+        #expect(instances(roster) == ["b"])
+    }
+
+    @Test func `a place that has another share now is no home of the share before`() {
+        var roster = Roster()
+        roster.hear(.sample(.orders, "a"), at: start)
+        roster.hear(.sample(.orders, "b", shard: 1, shards: 2), at: start)
+        #expect(instances(roster) == ["b"])
+    }
+
+    @Test func `a place is an address and a port`() {
+        var roster = Roster()
+        roster.hear(.sample(.orders, "a", host: "10.0.0.1", port: 4000), at: start)
+        roster.hear(.sample(.orders, "b", host: "10.0.0.2", port: 4000), at: start)
+        roster.hear(.sample(.orders, "c", host: "10.0.0.1", port: 4001), at: start)
+        #expect(instances(roster) == ["a", "b", "c"])
+    }
+
+    @Test func `one that is silent stays until another takes its share`() {
+        var roster = Roster()
+        roster.hear(.sample(.orders, "a"), at: start)
+        let later = start + .seconds(600)
+        roster.hear(.sample(.payments, "p", port: 4001), at: later)
+        #expect(home(roster) == "a")
+        roster.hear(.sample(.orders, "b", port: 4002, startedAt: start), at: later)
+        #expect(instances(roster) == ["b", "p"])
+        #expect(home(roster) == "b")
+    }
+
+    @Test func `of two that speak both stay, and the older one is the home`() {
+        var roster = Roster()
+        let second = start + .seconds(10)
+        roster.hear(.sample(.orders, "b", port: 4001, startedAt: second), at: second)
+        roster.hear(.sample(.orders, "z", port: 4002, startedAt: start), at: second)
+        #expect(home(roster) == "z")
+        let almost = second + Roster.patience + .microseconds(-1)
+        roster.hear(.sample(.orders, "b", port: 4001, startedAt: second), at: almost)
+        #expect(instances(roster) == ["b", "z"])
+        #expect(home(roster) == "z")
+        // As old as each other: one and the same for all who ask.
+        roster.hear(.sample(.payments, "d", port: 1), at: almost)
+        roster.hear(.sample(.payments, "c", port: 2), at: almost)
+        #expect(home(roster, .payments) == "c")
+    }
+
+    @Test(arguments: [1, 2, 3, 7, 1024])
+    func `of several shares every key has exactly one home`(shards: Int) {
+        var roster = Roster()
+        var count = 0
+        for shard in 0..<min(shards, 200) {
+            roster.hear(
+                .sample(
+                    .orders, "\(shard)", port: UInt16(1 + shard), shard: shard, shards: shards),
+                at: start)
+        }
+        var homes: [String: Int] = [:]
+        for number in 0..<2000 {
+            guard let found = home(roster, .orders, "order-\(number)") else { continue }
+            homes[found, default: 0] += 1
+            count += 1
+            // Whoever else there is has another share.
+            let share = shards == 1 ? 0 : Int(stableHash("order-\(number)") % UInt64(shards))
+            #expect(found == "\(share)")
+        }
+        if shards < 10 {
+            #expect(count == 2000)
+            #expect(homes.count == shards)
+            #expect(homes.values.allSatisfy { $0 > 2000 / shards / 2 })
+        } else {
+            // Most shares are nobody's.
+            #expect((200...800).contains(count))
+        }
+    }
+
+    @Test func `the share of a process that is silent is not another one's`() {
+        var roster = Roster()
+        roster.hear(.sample(.orders, "a", port: 1, shard: 0, shards: 2), at: start)
+        let later = start + .seconds(60)
+        roster.hear(.sample(.orders, "b", port: 2, shard: 1, shards: 2), at: later)
+        #expect(instances(roster) == ["a", "b"])
+        let homes = Set((0..<100).compactMap { home(roster, .orders, "\($0)") })
+        #expect(homes == ["a", "b"])
+    }
+
+    @Test func `gateways do not drive each other out`() {
+        var roster = Roster()
+        roster.hear(.sample(.gateway, "a", port: 1), at: start)
+        let later = start + .seconds(60)
+        for number: UInt16 in 2..<6 {
+            roster.hear(.sample(.gateway, "\(number)", port: number), at: later)
+        }
+        #expect(instances(roster) == ["2", "3", "4", "5", "a"])
+    }
+
+    @Test func `those that were heard of late are preferred`() {
+        var roster = Roster()
+        roster.hear(.sample(.gateway, "a", port: 1), at: start)
+        let later = start + Roster.patience
+        roster.hear(.sample(.gateway, "b", port: 2), at: later)
+        func names(_ now: Timestamp) -> [String] {
+            roster.instances(of: .gateway, at: now).map(\.instance)
+        }
+        #expect(names(later + .microseconds(-1)) == ["a", "b"])
+        #expect(names(later) == ["b"])
+        #expect(names(later + .seconds(60)) == ["a", "b"])
+        #expect(roster.instances(of: .orders, at: later).isEmpty)
+    }
+
+    @Test func `what was not heard for an hour is forgotten`() {
+        var roster = Roster()
+        roster.hear(.sample(.orders, "a"), at: start)
+        let hour = start + .seconds(3600)
+        roster.hear(.sample(.payments, "p", port: 1), at: hour + .microseconds(-1))
+        #expect(instances(roster) == ["a", "p"])
+        roster.hear(.sample(.payments, "p", port: 1), at: hour)
+        #expect(instances(roster) == ["p"])
+    }
+
+    @Test func `no more than 256 are remembered, and those go on being heard`() {
+        var roster = Roster()
+        for number in 0..<300 {
+            roster.hear(.sample(.gateway, "\(number)", port: UInt16(1 + number)), at: start)
+        }
+        #expect(roster.all.count == 256)
+        let later = start + .seconds(1)
+        roster.hear(.sample(.gateway, "0", port: 1, health: .halted), at: later)
+        roster.hear(.sample(.gateway, "299", port: 300), at: later)
+        #expect(roster.all.count == 256)
+        #expect(roster.all.first?.heardAt == later)
+        #expect(roster.all.first?.announcement.health == .halted)
+        roster.hear(.sample(.gateway, "0", port: 1, health: .stopping), at: later)
+        roster.hear(.sample(.gateway, "299", port: 300), at: later)
+        #expect(roster.all.count == 256)
+    }
+}
