@@ -79,6 +79,8 @@ enum UpCommand {
     // MARK: A process each
 
     private static func runProcesses(_ invocation: Invocation, _ settings: Shop.Settings) throws {
+        // Each part asks for itself; here it is said before anything is made.
+        try OpenFiles.prepare()
         let folder = try DataFolder(path: settings.data, parts: [])
         defer { withExtendedLifetime(folder) {} }
         let isJSON = invocation.flag("json")

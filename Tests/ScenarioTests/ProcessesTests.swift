@@ -100,8 +100,8 @@ import Testing
         kill(payments, SIGSTOP)
         defer { kill(payments, SIGCONT) }
         var ids: [String] = []
-        // For longer than customers have to pay.
-        let end = Date() + 5
+        // For longer than customers have to pay, and than a source that speaks may be silent.
+        let end = Date() + 12
         while Date() < end {
             let placed = try shop.accepted()
             ids.append(placed["id"])
@@ -111,6 +111,9 @@ import Testing
         let lists = try shop.get("/v1/orders?status=cancelled").json["orders"]?.array ?? []
         let expired = try shop.get("/v1/orders?status=expired").json["orders"]?.array ?? []
         #expect(lists.isEmpty && expired.isEmpty)
+        #expect(try shop.get("/readyz").status == 200)
+        let status = try Shopctl.run("status", "--url", shop.url)
+        #expect(status.code == 1 && status.output.contains("silent"), "\(status)")
         kill(payments, SIGCONT)
         for id in ids { #expect(try shop.end(of: id)["status"] == "completed") }
         try shop.stop()

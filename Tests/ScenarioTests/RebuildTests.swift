@@ -38,7 +38,9 @@ import Testing
 
     /// The read store's files, with what SQLite keeps beside them.
     private func gatewayFiles(_ folder: Folder) throws -> [String] {
+        // What is hidden is the lock, and no row's.
         try FileManager.default.contentsOfDirectory(atPath: "\(folder.data)/gateway")
+            .filter { !$0.hasPrefix(".") }
             .filter { $0 != "cursor.key" }
     }
 

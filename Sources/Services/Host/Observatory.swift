@@ -16,8 +16,19 @@ struct Observatory: Sendable {
     let load: LoadWatch
     let runtime: any Runtime
     let startedAt: Timestamp
+    /// The logs whose facts the rows had all of, when their service was last seen.
+    private let caughtUp = Monitor<Set<LogName>>([])
     /// The server's to count in.
     let statistics = HTTPServerStatistics()
+
+    init(
+        services: GatewayPart.Services, projections: ProjectionRunner, freshness: Freshness,
+        disk: DiskWatch, load: LoadWatch, runtime: any Runtime
+    ) {
+        (self.services, self.projections) = (services, projections)
+        (self.freshness, self.disk, self.load) = (freshness, disk, load)
+        (self.runtime, startedAt) = (runtime, runtime.now())
+    }
 
     @Sendable func readings() -> ShopReadings {
         var readings = ShopReadings()
@@ -80,11 +91,35 @@ struct Observatory: Sendable {
         let heartbeat = projections.heartbeat
         return Readiness(
             heartbeatAge: heartbeat == .epoch ? nil : runtime.now() - heartbeat,
-            isCaughtUp: (projections.lag ?? .seconds(3600)) < .seconds(10),
+            isCaughtUp: isCaughtUp,
             staleReason: freshness.staleReason ?? haltReason)
     }
 
-    func lags(_ sights: [(service: SeenService, sight: ServiceSight)]) -> [ShopReadings.Lag] {
+    /// What is older is behind.
+    private static let patience = Duration.seconds(10)
+
+    /// Whether the rows have what every service that is up has recorded, and had once what those
+    /// had that are away: there is no more to be had of them.
+    private var isCaughtUp: Bool {
+        guard projections.lag != nil else { return false }
+        let (now, checkpoints) = (runtime.now(), projections.checkpoints)
+        let sights = services.seen.map { ($0.log, $0.look(false)) }
+        return caughtUp.withLock { caughtUp in
+            for (log, sight) in sights where sight.isUp {
+                let asOf = checkpoints[Source(log, Publication.facts)]?.asOf ?? .epoch
+                if now - asOf < Self.patience {
+                    caughtUp.insert(log)
+                } else {
+                    caughtUp.remove(log)
+                }
+            }
+            return sights.allSatisfy { caughtUp.contains($0.0) }
+        }
+    }
+
+    private func lags(_ sights: [(service: SeenService, sight: ServiceSight)])
+        -> [ShopReadings.Lag]
+    {
         var heads: [LogName: Position] = [:]
         for (service, sight) in sights { heads[service.log] = sight.log?.head }
         let now = runtime.now()

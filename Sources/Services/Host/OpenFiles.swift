@@ -2,7 +2,7 @@ import Glibc
 import HTTP
 
 /// How many files the process may have open, and how they are shared out.
-struct OpenFiles: Sendable {
+package struct OpenFiles: Sendable {
     /// What the shop itself opens at most: logs, readers, segments, mails, and one for each thread
     /// that may open another.
     static let own = 192
@@ -15,7 +15,8 @@ struct OpenFiles: Sendable {
     /// Raises the soft limit to the hard one.
     ///
     /// - Throws: where even that is too little for a shop.
-    static func prepare() throws(Shop.Failure) -> OpenFiles {
+    @discardableResult
+    package static func prepare() throws(Shop.Failure) -> OpenFiles {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0 else { return OpenFiles(most: 1024) }

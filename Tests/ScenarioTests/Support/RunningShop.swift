@@ -44,6 +44,15 @@ final class RunningShop: Sendable {
         client = HTTPClient(port: self.port)
     }
 
+    /// One that runs already.
+    ///
+    /// - Parameter child: what its notices come from.
+    init(_ folder: Folder, _ child: Child, port: UInt16) {
+        (self.folder, self.child, self.port) = (folder, child, port)
+        url = "http://127.0.0.1:\(port)"
+        client = HTTPClient(port: port)
+    }
+
     /// In a fresh folder, with goods in stock.
     ///
     /// - Parameter options: further ones of `shopctl up`.

@@ -49,8 +49,8 @@ final class GatewayPart: Sendable {
             feeds: services.feeds, consumer: consumer, runtime: runtime,
             isDiskShort: { disk.reading.isStopped }, notice: settings.notice)
         observatory = Observatory(
-            services: services, projections: projections, freshness: freshness,
-            disk: disk, load: load, runtime: runtime, startedAt: runtime.now())
+            services: services, projections: projections, freshness: freshness, disk: disk,
+            load: load, runtime: runtime)
         gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services.orders,
             stock: services.stock, projections: ProjectionsAdapter(runner: projections),
