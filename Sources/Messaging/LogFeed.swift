@@ -71,7 +71,8 @@ package final class LogFeed: Feed {
     package func read(
         _ channel: String, after position: Position, limit: Int
     ) throws(FeedError) -> FeedPage {
-        try look(goesOn: \.hasMore) { (queries) throws(StoreError) in
+        let limit = min(max(limit, 0), Self.maximum)
+        return try look(goesOn: \.hasMore) { (queries) throws(StoreError) in
             let head = try queries.head()
             var through = Position(
                 min(head.value, position.value.addingSaturating(Int64(Self.maximum))))

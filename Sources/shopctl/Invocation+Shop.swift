@@ -19,6 +19,15 @@ extension Invocation {
     func gateway() throws(UsageError) -> (host: String, port: UInt16) {
         let url = try text("url")
         let authority = url.utf8.starts(with: "http://".utf8) ? url.dropFirst(7) : ""
+        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+            let host = authority[authority.index(after: authority.startIndex)..<end]
+            let rest = authority[authority.index(after: end)...].split(separator: "/").first ?? ""
+            guard rest.hasPrefix(":"),
+                let port = Int64(strictDecimal: rest.dropFirst().utf8).flatMap(
+                    UInt16.init(exactly:))
+            else { throw invalid("--url", url, expected: "http://host:port") }
+            return (String(host), port)
+        }
         let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
         let port =
             parts.count == 2 ? parts[1].split(separator: "/").first.map(String.init) ?? "" : "80"

@@ -1,6 +1,7 @@
 import Arguments
 import EventSourcing
 import Glibc
+import HTTP
 import Host
 import NATS
 
@@ -92,7 +93,7 @@ enum ServeCommand {
         settings.advertised = invocation.optionalText("advertise")
         settings.consumer = try consumer(invocation)
         let served = try ServedPart.start(settings)
-        let url = "http://\(shop.address):\(served.port)"
+        let url = "http://\(HTTPPlace(host: shop.address, port: served.port))"
         var isReady = served.isReady(within: .milliseconds(300))
         if !isReady {
             shop.notice("listening at \(url); it is ready once it has caught up")
@@ -113,9 +114,11 @@ enum ServeCommand {
             (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                 || $0 == 0x2D || $0 == 0x5F
         }
-        guard isName, (1...64).contains(name.utf8.count) else {
+        let isTaken = ShopPart(rawValue: name).map { $0 != .gateway } ?? false
+        guard isName, !isTaken, (1...64).contains(name.utf8.count) else {
             throw invocation.invalid(
-                "--name", name, expected: "1 to 64 letters, digits, - and _ (of ASCII)")
+                "--name", name,
+                expected: "1 to 64 letters, digits, - and _ (of ASCII), and no service's name")
         }
         return name
     }

@@ -47,16 +47,16 @@ enum ShopOptions {
                 + "give a --hold-for that is a minute longer than --pay-within")
     }
 
-    /// The same as a command line, for a part that runs by itself.
-    ///
-    /// - Parameter shares: among how many parts the reserve of disk is shared out.
-    static func arguments(_ invocation: Invocation, reserveShares shares: Int) throws -> [String] {
+    /// The same as a command line, for a part that runs by itself. One of them keeps the reserve
+    /// of the disk that all are on, and judges it: several would take what another has let go for
+    /// room.
+    static func arguments(_ invocation: Invocation, for part: ShopPart) throws -> [String] {
         var arguments: [String] = []
         for name in ["data", "pay-within", "hold-for", "in-transit", "out-for-delivery"] {
             arguments += ["--\(name)", try invocation.text(name)]
         }
         let reserve = try invocation.integer("disk-reserve", in: 0...1_048_576)
-        return arguments + ["--disk-reserve", "\((reserve + shares - 1) / shares)"]
+        return arguments + ["--disk-reserve", "\(part == .orders ? reserve : 0)"]
     }
 }
 

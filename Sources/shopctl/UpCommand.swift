@@ -1,6 +1,7 @@
 import Arguments
 import EventSourcing
 import Glibc
+import HTTP
 import Host
 import NATS
 
@@ -46,7 +47,8 @@ enum UpCommand {
         guard isSingle else { return try runProcesses(invocation, settings) }
         let shop = try Shop.start(settings)
         sayReady(
-            invocation, settings, url: "http://\(settings.address):\(shop.port)",
+            invocation, settings,
+            url: "http://\(HTTPPlace(host: settings.address, port: shop.port))",
             broker: shop.brokerPort.map { "nats://\(settings.address):\($0)" })
         StopSignals.wait()
         if !invocation.flag("json") { print("stopping") }
@@ -83,6 +85,8 @@ enum UpCommand {
         try OpenFiles.prepare()
         let folder = try DataFolder(path: settings.data, parts: [])
         defer { withExtendedLifetime(folder) {} }
+        // What ran in one process until now has none yet; a part that has data makes none.
+        _ = try Secret.load(in: settings.data, SystemRuntime())
         let isJSON = invocation.flag("json")
         var isStopped = false
         let supervisor = Supervisor(try jobs(invocation, settings)) { event in
@@ -99,9 +103,14 @@ enum UpCommand {
             }
             fflush(nil)
         }
-        do { try supervisor.run() } catch {
+        let givenUp: [ShopPart]
+        do { givenUp = try supervisor.run() } catch {
             folder.discardIfNew()
             throw error
+        }
+        guard givenUp.isEmpty else {
+            let parts = givenUp.map(\.rawValue).joined(separator: ", ")
+            throw CommandFailure("\(parts) had died too often and was not started again")
         }
         if isStopped, !isJSON { print("stopped cleanly") }
     }
@@ -142,13 +151,14 @@ enum UpCommand {
                     ["--shop", "--data", settings.data, "--address", address]
                         + (isOpen ? ["--listeners"] : []), port: port))
         }
-        let common =
-            try ShopOptions.arguments(invocation, reserveShares: ShopPart.services.count + 1)
-            + ["--broker", broker]
-        jobs += ShopPart.services.map { .init($0, common + ["--address", near]) }
+        func common(_ part: ShopPart) throws -> [String] {
+            try ShopOptions.arguments(invocation, for: part) + ["--broker", broker]
+        }
+        jobs += try ShopPart.services.map { .init($0, try common($0) + ["--address", near]) }
         jobs.append(
             .init(
-                .gateway, common + ["--address", settings.address, "--advertise", near],
+                .gateway,
+                try common(.gateway) + ["--address", settings.address, "--advertise", near],
                 port: settings.port))
         return jobs
     }

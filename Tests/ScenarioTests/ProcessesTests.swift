@@ -156,7 +156,7 @@ import Testing
         let folder = try Folder()
         var ids: [String] = []
         do {
-            let shop = try RunningShop(folder)
+            let shop = try RunningShop(folder, as: .processes)
             try shop.receive("mug", 1000)
             for _ in 0..<30 { ids.append(try shop.ended()["id"]) }
             try shop.stop()

@@ -91,8 +91,14 @@ package final class Heartbeat: Sendable {
                 return
             } catch {
                 failures += 1
-                // One that has just come up, or is being exchanged, is nothing to speak of.
-                if failures == 40 { notice("\(error); others do not hear of this process") }
+                if error.description.contains("Authorization Violation") {
+                    notice(
+                        "\(error): the broker has another secret; copy the file \"secret\" of "
+                            + "its data folder to this one's")
+                } else if failures == 40 {
+                    // One that has just come up, or is being exchanged, is nothing to speak of.
+                    notice("\(error); others do not hear of this process")
+                }
             }
             let isOver = state.wait(until: .now() + .milliseconds(min(50 * failures, 1000))) {
                 (state) -> Monitor<State>.Look<Bool> in
@@ -152,11 +158,17 @@ package final class Heartbeat: Sendable {
             let announcement = try? Announcement(json)
         else { return false }
         let now = runtime.now()
-        let isOwn = state.withLock { state in
+        let (isOwn, rival) = state.withLock { state in
             state.roster.hear(announcement, at: now)
-            return announcement.instance == state.announcement?.instance
+            let isOwn = announcement.instance == state.announcement?.instance
+            return (isOwn, isOwn ? state.roster.rival(of: announcement, at: now) : nil)
         }
         state.wakeAll()
+        if let rival {
+            notice(
+                "there is another \(rival.part): process \(rival.process) at \(rival.host):"
+                    + "\(rival.port); a log has one home: stop one of them")
+        }
         return !isOwn && json["asks"] == .bool(true)
     }
 }

@@ -51,16 +51,26 @@ package struct Roster: Sendable {
         entries[announcement.instance] = Entry(announcement: announcement, heardAt: now)
     }
 
-    /// The home of a key: the process that owns the key's share. Of several that say so the one
-    /// that has been there longest, as a second one is a mistake.
+    /// The home of a key: the process that owns the key's share. Of several that say so one that
+    /// works, and of these the one that has been there longest, as a second one is a mistake.
     package func home(of part: ShopPart, key: String) -> Announcement? {
         let found = entries.values.filter {
             let known = $0.announcement
             return known.part == part && Self.share(of: key, among: known.shards) == known.shard
         }
         return found.map(\.announcement).min {
-            ($0.startedAt, $0.instance) < ($1.startedAt, $1.instance)
+            ($0.health.rank, $0.startedAt, $0.instance)
+                < ($1.health.rank, $1.startedAt, $1.instance)
         }
+    }
+
+    /// Another process than `announcement`'s that says it is the home of the same share, and was
+    /// heard of late.
+    package func rival(of announcement: Announcement, at now: Timestamp) -> Announcement? {
+        entries.values.first {
+            $0.announcement.instance != announcement.instance
+                && $0.announcement.isSameShare(announcement) && now - $0.heardAt < Self.patience
+        }?.announcement
     }
 
     /// All that serve a part, those that were heard of late first.
@@ -74,6 +84,17 @@ package struct Roster: Sendable {
     /// Which of so many shares a key belongs to.
     private static func share(of key: String, among shards: Int) -> Int {
         shards == 1 ? 0 : Int(stableHash(key) % UInt64(shards))
+    }
+}
+
+extension Announcement.Health {
+    /// Whom to ask first.
+    fileprivate var rank: Int {
+        switch self {
+        case .up: 0
+        case .starting: 1
+        case .halted, .stopping: 2
+        }
     }
 }
 

@@ -74,6 +74,7 @@ package struct InnerCommand: Hashable, Sendable {
         let json = try JSONObject(try JSON(parsing: bytes))
         kind = try Self.kind(json)
         let metadata = try Self.metadata(json)
+        try Self.check(metadata, json)
         guard json["key"] != nil else {
             context = RequestContext(metadata: metadata, key: nil)
             return
@@ -96,6 +97,28 @@ package struct InnerCommand: Hashable, Sendable {
             throw JSONError(pointer: json.path("metadata") + error.pointer, reason: error.reason)
         }
     }
+
+    /// What is recorded goes into headers of messages, which have limits: nothing gets into a log
+    /// that could not be published.
+    private static func check(_ metadata: Metadata, _ json: JSONObject) throws(JSONError) {
+        for (name, text) in [
+            ("correlation", metadata.correlation), ("actor", metadata.actor),
+            ("trace", metadata.trace ?? "-"),
+        ] {
+            let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+            guard isPlain, (1...mostBytes).contains(text.utf8.count) else {
+                throw json.error(
+                    "metadata",
+                    "has a \(name) that is not 1 to \(mostBytes) bytes without control characters")
+            }
+        }
+        guard let occurredAt = metadata.occurredAt else { return }
+        guard Timestamp(occurredAt.description) == occurredAt else {
+            throw json.error("metadata", "has a time outside of the years 0 to 9999")
+        }
+    }
+
+    private static let mostBytes = 256
 
     private static func kind(_ json: JSONObject) throws(JSONError) -> Kind {
         if json["place"] != nil {

@@ -17,17 +17,22 @@ final class PartShell: Sendable {
     let heartbeat: Heartbeat
     let peers: Peers
     private let folder: DataFolder
+    private let holdings: HoldingsWatch
 
     init(_ settings: ServedPart.Settings) throws {
         let shop = settings.shop
         let files = try OpenFiles.prepare()
         let runtime = SystemRuntime(notice: shop.notice)
         folder = try DataFolder(path: shop.data, only: settings.part)
-        let secret = try Secret.load(in: shop.data, runtime)
+        let file = settings.part.log.map { DataFolder.log($0.value, in: shop.data) }
+        let secret = try Secret.load(
+            in: shop.data, runtime,
+            isNew: access(file ?? DataFolder.readStore(in: shop.data), F_OK) != 0)
         let address = settings.broker.showing(token: secret.text)
         let heartbeat = Heartbeat(address, runtime, notice: shop.notice)
         peers = try Peers(heartbeat, secret, runtime)
         broker = NATSBroker(address, name: "\(settings.part)", runtime: runtime)
+        holdings = HoldingsWatch(broker)
         disk = DiskWatch(
             folder: "\(shop.data)/\(settings.part)", reserve: shop.diskReserve,
             notice: shop.notice)
@@ -43,7 +48,7 @@ final class PartShell: Sendable {
     func innerAPI(
         file: String, describe: @escaping @Sendable (inout PartStatus, _ counts: Bool) -> Void
     ) -> InnerAPI {
-        let (heartbeat, disk, broker) = (heartbeat, disk, broker)
+        let (heartbeat, disk, holdings) = (heartbeat, disk, holdings)
         return InnerAPI(
             secret: secret,
             status: { counts in
@@ -53,7 +58,7 @@ final class PartShell: Sendable {
                 status.disk = .init(
                     free: reading.free, held: reading.held, isStopped: reading.isStopped)
                 status.isCounted = counts
-                if counts { status.streams = broker.holdings() }
+                if counts { status.streams = holdings.known }
                 describe(&status, counts)
                 return status
             },
@@ -67,10 +72,8 @@ final class PartShell: Sendable {
     func listen(_ api: InnerAPI) throws -> HTTPServer {
         var router = Router()
         api.addRoutes(to: &router)
-        var limits = files.limits
-        limits.message.body = InnerAPI.limits.body
         let server = try HTTPServer.start(
-            address: settings.shop.address, port: settings.shop.port, limits: limits,
+            address: settings.shop.address, port: settings.shop.port, limits: files.limits,
             handler: router.handle)
         announce(port: server.port)
         return server
@@ -99,6 +102,7 @@ final class PartShell: Sendable {
 
     func stop() {
         peers.stop()
+        holdings.stop()
         disk.stop()
     }
 }

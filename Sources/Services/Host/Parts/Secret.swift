@@ -16,12 +16,24 @@ package struct Secret: Sendable {
     package static func load(in data: String, _ runtime: any Runtime) throws(KeyFile.Failure)
         -> Secret
     {
-        let bytes = try KeyFile.load(
-            "\(data)/secret", runtime,
-            advice: "copy the one that the shop's other processes have, or delete it and start "
-                + "all of them again")
+        let bytes = try KeyFile.load("\(data)/secret", runtime, advice: advice)
         return Secret(Digest(bytes)?.hex ?? "")
     }
+
+    /// The same for a part, which makes one only where it is new itself: a shop that has data has a
+    /// secret, and with another one the part would be a stranger in it.
+    ///
+    /// - Parameter isNew: whether the part has recorded nothing yet.
+    static func load(in data: String, _ runtime: any Runtime, isNew: Bool) throws(KeyFile.Failure)
+        -> Secret
+    {
+        if isNew { return try load(in: data, runtime) }
+        return Secret(Digest(try KeyFile.read("\(data)/secret", advice: advice))?.hex ?? "")
+    }
+
+    private static let advice =
+        "copy the one that the shop's other processes have; where there was none yet, "
+        + "shopctl up makes one"
 
     init(_ text: String) {
         self.text = text

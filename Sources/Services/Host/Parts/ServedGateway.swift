@@ -4,6 +4,7 @@ import Foundation
 import Gateway
 import HTTP
 import Messaging
+import Synchronization
 
 /// The gateway as a process of its own.
 enum ServedGateway {
@@ -33,7 +34,12 @@ enum ServedGateway {
             throw error
         }
         shell.announce(port: server.port)
-        shell.heartbeat.change { gateway.isReady ? .up : .starting }
+        let hasStarted = Atomic(false)
+        shell.heartbeat.change {
+            // Behind or not, it works from then on: `/readyz` says whether reads are to be trusted.
+            if gateway.isReady { hasStarted.store(true, ordering: .relaxed) }
+            return hasStarted.load(ordering: .relaxed) ? .up : .starting
+        }
         watch.start()
         return ServedPart(
             port: server.port,

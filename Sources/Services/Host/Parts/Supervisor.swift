@@ -79,8 +79,9 @@ package final class Supervisor {
 
     /// Runs until it is told to stop by SIGINT or SIGTERM, and has ended all parts.
     ///
+    /// - Returns: the parts that it has given up meanwhile.
     /// - Throws: `Shop.Failure` where a part cannot be started at all; nothing runs then.
-    package func run() throws {
+    package func run() throws -> [ShopPart] {
         for index in runs.indices { try start(index) }
         while !isAskedToStop(within: .milliseconds(0)) {
             wait()
@@ -90,6 +91,7 @@ package final class Supervisor {
         }
         tell(.stopping)
         stop()
+        return runs.filter(\.hasGivenUp).map(\.job.part)
     }
 
     // MARK: Starting
