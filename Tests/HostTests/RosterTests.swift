@@ -84,6 +84,25 @@ import Testing
         #expect(home(roster) == "b")
     }
 
+    @Test func `of two that speak one that works is the home, and each is the other's rival`() {
+        var roster = Roster()
+        let second = start + .seconds(10)
+        let old = Announcement.sample(
+            .orders, "old", port: 4001, health: .halted, startedAt: start)
+        let new = Announcement.sample(.orders, "new", port: 4002, startedAt: second)
+        roster.hear(old, at: second)
+        roster.hear(new, at: second)
+        #expect(home(roster) == "new")
+        #expect(roster.rival(of: new, at: second)?.instance == "old")
+        #expect(roster.rival(of: old, at: second)?.instance == "new")
+        // One that is silent is no rival, and another gateway is none at all.
+        #expect(roster.rival(of: new, at: second + Roster.patience) == nil)
+        roster.hear(.sample(.gateway, "g", port: 1), at: second)
+        let gateway = Announcement.sample(.gateway, "h", port: 2)
+        roster.hear(gateway, at: second)
+        #expect(roster.rival(of: gateway, at: second) == nil)
+    }
+
     @Test func `of two that speak both stay, and the older one is the home`() {
         var roster = Roster()
         let second = start + .seconds(10)

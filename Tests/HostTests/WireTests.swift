@@ -1,3 +1,4 @@
+import Domain
 import EventSourcing
 import EventStore
 import Gateway
@@ -9,6 +10,23 @@ import Testing
 /// with the place that is wrong.
 @Suite struct WireTests {
     // MARK: Values
+
+    @Test(arguments: [
+        Metadata(correlation: String(repeating: "c", count: 257), actor: "a"),
+        Metadata(correlation: "", actor: "a"), Metadata(correlation: "c", actor: "a\r\nb: c"),
+        Metadata(correlation: "c", actor: "a", trace: String(repeating: "t", count: 5_000_000)),
+        Metadata(
+            correlation: "c", actor: "a", occurredAt: Timestamp(microseconds: .max)),
+        Metadata(
+            correlation: "c", actor: "a", occurredAt: Timestamp(microseconds: .min)),
+    ])
+    func `metadata that could not be published are refused`(metadata: Metadata) throws {
+        let sku = try #require(SKU("mug"))
+        let command = InnerCommand(
+            .receive(sku, quantity: 1, reference: nil), RequestContext(metadata: metadata, key: nil)
+        )
+        #expect(throws: JSONError.self) { try InnerCommand(command.bytes) }
+    }
 
     @Test func `an announcement comes back as it was, whether it asks or not`() throws {
         var announcement = Announcement.sample(.gateway, "b", health: .halted, shard: 3, shards: 5)

@@ -75,6 +75,14 @@ import Testing
         #expect(pages == 3 && seen == 1 && position == Position(2501))
     }
 
+    @Test(arguments: [Int.max, Int.max - 1, 1001, 0, -1, Int.min])
+    func `whatever limit is asked for, a page has its own`(limit: Int) throws {
+        let log = try open()
+        try append([Self.told, Self.told], to: log)
+        let page = try feed.read(Publication.facts, after: .start, limit: limit)
+        #expect(page.messages.count == (limit > 0 ? 2 : 0))
+    }
+
     @Test func `a page is of one epoch`() throws {
         let log = try open()
         try append([Self.told, Self.asked, Self.told], to: log)

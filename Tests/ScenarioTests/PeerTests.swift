@@ -7,6 +7,11 @@ import Testing
     func `nats-py and libnats find what they rely on, before and after a kill`(server: String)
         throws
     {
+        let wanted = ProcessInfo.processInfo.environment["KASSA_PEERS"] ?? server
+        guard server == wanted else {
+            print("skipped: \"nats-py and libnats find what they rely on\": not at a \(server)")
+            return
+        }
         let python = "\(Shopctl.root.path)/.build/peers/venv/bin/python"
         guard try Shopctl.run(["sh", "-c", "'\(python)' -c 'import nats'"]).code == 0 else {
             print("skipped: \"nats-py and libnats find what they rely on\": there is no nats-py")
