@@ -128,7 +128,8 @@ let package = Package(
         tests(
             "ScenarioTests",
             uses: [
-                "shopctl", "Host", "HTTP", "EventStore", "EventSourcing", "Messaging", "NATS",
+                "shopctl", "Host", "Orders", "HTTP", "EventStore", "EventSourcing", "Messaging",
+                "NATS",
                 "Net",
             ]),
         tests(

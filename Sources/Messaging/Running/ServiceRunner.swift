@@ -145,6 +145,11 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         submit(.command(command, context), isBounded: true, reply: reply)
     }
 
+    /// Hands an operator's act to the writer, in the same way.
+    package func act(_ act: ParkedAct, _ context: CommandContext, reply: @escaping Reply) {
+        submit(.parked(act, context), isBounded: true, reply: reply)
+    }
+
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
         var wakes = false
         let refusal: String? = inbox.withLock { inbox in
