@@ -24,7 +24,7 @@ import Testing
     {
         let payments = try process("payments", shop)
         kill(payments, SIGSTOP)
-        let body = OrderBody(customer: customer, more: OrderBody.contact)
+        let body = OrderBody(more: OrderBody.contact + ",\"customer\":\"\(customer)\"")
         let id = try shop.accepted(body)["id"]
         try eventually("it waits for its payment") {
             try shop.get("/v1/sagas/\(id)").json["step"]?.string == "authorize payment" ? true : nil
