@@ -95,7 +95,9 @@ extension Engine {
             return nil
         }
         switch try react(to: message, in: transaction) {
-        case nil: return nil
+        case nil:
+            trail?.handle(message)
+            return nil
         case .newer(let why):
             stopped[name] = why
             notice("\(source) stands still: \(why)")
@@ -150,6 +152,7 @@ extension Engine {
                 subject: carried.subject, id: carried.id, headers: carried.headers,
                 payload: carried.payload))
         parkedKeys[message.source.description, default: []].insert(message.stream.id)
+        trail?.handle(message, parkedBecause: reason)
         notice("\(message.identity) is parked: \(reason)")
     }
 
@@ -171,7 +174,9 @@ extension Engine {
                 return .stopped("\(name) \(parked.position) cannot be read")
             }
             switch try react(to: message, in: transaction) {
-            case nil: try transaction.unpark(source: name, position: parked.position)
+            case nil:
+                try transaction.unpark(source: name, position: parked.position)
+                trail?.handle(message)
             case .store(let error): throw error
             case .poison(let why), .newer(let why): return .stopped(why)
             }
