@@ -47,12 +47,15 @@ let package = Package(
         target("SQLite", uses: ["CSQLite", "CWriteAhead"]),
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target(
-            "Messaging", uses: ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net"]),
+            "Messaging",
+            uses: ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net", "Telemetry"]),
         target(
             "Projections",
             uses: [
                 "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+                "Telemetry",
             ]),
+        target("Telemetry", uses: ["EventSourcing", "HTTP", "Net", "CPlatform"]),
         target("Net", uses: ["CPlatform"]),
         target("HTTP", uses: ["Net", "CPlatform"]),
         target("NATS", uses: ["Net", "CPlatform", "EventSourcing"]),
@@ -62,19 +65,19 @@ let package = Package(
         service("Notifications"),
         target(
             "Gateway", path: "Sources/Services/Gateway",
-            uses: ["EventSourcing", "Domain", "Projections", "Messaging", "HTTP"]),
+            uses: ["EventSourcing", "Domain", "Projections", "Messaging", "HTTP", "Telemetry"]),
         target(
             "Host", path: "Sources/Services/Host",
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
-                "NATS", "Net",
+                "NATS", "Net", "Telemetry",
             ]),
         .executableTarget(
             name: "shopctl",
             dependencies: [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing", "Simulation", "NATS",
+                "EventSourcing", "Simulation", "NATS", "Telemetry",
             ],
             swiftSettings: settings),
         target(
@@ -109,6 +112,7 @@ let package = Package(
             uses: ["Messaging", "TestKit", "Simulation", "NATS", "Net", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
+        tests("TelemetryTests", uses: ["Telemetry", "HTTP", "EventSourcing"]),
         tests("NATSTests", uses: ["NATS", "Net", "EventSourcing"]),
         tests(
             "JetStreamTests", uses: ["Messaging", "NATS", "Net", "EventSourcing", "TestKit"]),
@@ -117,13 +121,13 @@ let package = Package(
             "GatewayTests",
             uses: [
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
-                "Domain",
+                "Domain", "Telemetry",
             ]),
         tests(
             "HostTests",
             uses: [
                 "Host", "Gateway", "HTTP", "Domain", "EventStore", "EventSourcing", "Messaging",
-                "NATS",
+                "NATS", "Telemetry",
             ]),
         tests(
             "ScenarioTests",

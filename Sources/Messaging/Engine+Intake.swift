@@ -95,7 +95,9 @@ extension Engine {
             return nil
         }
         switch try react(to: message, in: transaction) {
-        case nil: return nil
+        case nil:
+            trail?.handle(message)
+            return nil
         case .newer(let why):
             stopped[name] = why
             notice("\(source) stands still: \(why)")
@@ -155,6 +157,7 @@ extension Engine {
                 subject: carried.subject, id: carried.id, headers: carried.headers,
                 payload: carried.payload))
         parkedKeys[message.source.description, default: []].insert(message.stream.id)
+        trail?.handle(message, parkedBecause: reason)
         notice("\(message.identity) is parked: \(reason)")
     }
 

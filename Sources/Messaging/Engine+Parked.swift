@@ -118,7 +118,9 @@ extension Engine {
     {
         guard let message = parked.message else { return "it cannot be read" }
         switch try react(to: message, in: transaction) {
-        case nil: return nil
+        case nil:
+            trail?.handle(message)
+            return nil
         case .store(let error): throw error
         case .poison(let why), .newer(let why): return why
         }

@@ -88,6 +88,8 @@ package final class Engine<Core: ServiceCore> {
     /// A seam for the simulator: asked before a message is applied; what it answers stands for a
     /// build that cannot.
     package var reactFault: ((Message) -> ReactionError?)?
+    /// Set by whoever wants to know what batches do besides their outputs.
+    package var trail: EngineTrail?
     private var dirty: Set<String> = []
     private var published: Position?
     private var lastSave = Timestamp.epoch
@@ -156,6 +158,7 @@ package final class Engine<Core: ServiceCore> {
         guard !isBroken else { return inputs.map { _ in .unavailable("the service recovers") } }
         if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
+        let mark = trail?.handled.count
         do throws(StoreError) {
             let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
                 let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
@@ -170,9 +173,11 @@ package final class Engine<Core: ServiceCore> {
             }
             calls.follow(done.effectChanges, at: max(now, log.lastRecorded))
             show(at: now, appended: done.records)
+            trail?.commit(done.records)
             return outputs
         } catch {
             (checkpoints, parkedKeys, inHand, stopped) = saved
+            if let mark { trail?.takeBack(to: mark) }
             if case .halted(let why) = error {
                 show(at: now, appended: [])
                 return inputs.map { _ in .unavailable(why) }
@@ -379,23 +384,5 @@ extension EngineInput {
         case .bulletins(let source, _), .page(let source, _): source
         case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: nil
         }
-    }
-}
-
-extension Metadata {
-    /// Metadata as an effect keeps them; damaged ones are replaced, since the effect matters more.
-    package init(stored text: String) {
-        if let json = try? JSON(parsing: text), let metadata = try? Metadata(json) {
-            self = metadata
-        } else {
-            self.init(correlation: "unknown", actor: "system")
-        }
-    }
-
-    /// The stored form as text.
-    package var text: String {
-        var json = JSONWriter(reserving: 160)
-        encode(to: &json)
-        return json.text
     }
 }

@@ -30,6 +30,10 @@ final class ProbeCore: ServiceCore {
         self.before = before
     }
 
+    static func label(of command: String) -> CommandLabel {
+        CommandLabel("record", StreamID("probe", "own"))
+    }
+
     func open(_ log: EventLog) {}
     func keep() {}
     func rollback() {}

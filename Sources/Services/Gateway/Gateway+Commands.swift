@@ -11,6 +11,7 @@ extension Gateway {
         guard let order = OrderID(runtime.newID()) else {
             throw RequestError(Problem(500, "internal-server-error", "No id could be made."))
         }
+        exchange.concerns(StreamID("order", order.value))
         orders.place(order, body.draft, context: context) { outcome in
             guard case .accepted(let identity, let version, let replayed, let id) = outcome else {
                 return exchange.fail(Self.problem(outcome))
@@ -38,6 +39,7 @@ extension Gateway {
             try fields.check()
         }
         let context = try exchange.context()
+        exchange.concerns(StreamID("order", order.value))
         orders.cancel(order, reason: reason ?? "cancelled by the customer", context: context) {
             outcome in
             guard case .accepted(let identity, let version, let replayed, let id) = outcome else {
@@ -65,6 +67,7 @@ extension Gateway {
         let reference = fields.optionalText("reference", bytes: 128)
         try fields.check()
         let context = try exchange.context()
+        exchange.concerns(StreamID("stock", sku.value))
         stock.receive(
             sku, quantity: Int(quantity ?? 0), reference: reference, context: context
         ) { outcome in

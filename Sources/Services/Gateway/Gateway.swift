@@ -2,6 +2,7 @@ package import EventSourcing
 package import HTTP
 package import Messaging
 package import Projections
+package import Telemetry
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
 ///
@@ -25,6 +26,7 @@ package final class Gateway: Sendable {
     let aside: Aside
     let asideForMetrics: Aside
     let intakeRefusal: @Sendable () -> IntakeRefusal?
+    private let tracer: Tracer
     let meter = RequestMeter()
 
     /// Does work later, on another thread; false where too much waits already.
@@ -39,6 +41,7 @@ package final class Gateway: Sendable {
     ///   - asideForMetrics: takes `/metrics`, which must wait for none of that.
     ///   - intakeRefusal: why no new order and no goods are taken; nil where they are. Asked with
     ///     each of them, so it must not block.
+    ///   - tracer: told of each request.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
         orders: any OrdersClient, stock: any StockClient, desk: any OperatorClient,
@@ -46,7 +49,7 @@ package final class Gateway: Sendable {
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         asideForMetrics: @escaping Aside,
-        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil },
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }, tracer: Tracer = .off,
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
@@ -63,6 +66,7 @@ package final class Gateway: Sendable {
         self.aside = aside
         self.asideForMetrics = asideForMetrics
         self.intakeRefusal = intakeRefusal
+        self.tracer = tracer
         self.readiness = readiness
     }
 
@@ -166,7 +170,7 @@ package final class Gateway: Sendable {
         _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
     ) {
         router.on(method, pattern) { request, responder in
-            let exchange = Exchange(request, responder, self.runtime)
+            let exchange = Exchange(request, responder, self.runtime, self.tracer)
             do throws(RequestError) {
                 try handler(self, exchange)
             } catch { exchange.fail(error.problem) }

@@ -59,6 +59,7 @@ struct Observatory: Sendable {
         readings.server = statistics
         readings.process = .read()
         readings.parts = services.parts()
+        readings.spans = services.spans()
         return readings
     }
 

@@ -48,4 +48,14 @@ package enum OrdersAnswer: ServiceAnswer, Hashable {
     package var position: Position? {
         if case .accepted(_, _, let position) = self { position } else { nil }
     }
+
+    package var refusal: String? {
+        guard case .refused(let refusal) = self else { return nil }
+        return switch refusal {
+        case .unknownOrder: "there is no such order"
+        case .referenceTaken(let order): "the reference belongs to order \(order)"
+        case .tooLate(let why), .invalid(let why): why
+        case .busy: "as many orders are open as the service carries"
+        }
+    }
 }

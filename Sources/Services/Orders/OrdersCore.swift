@@ -75,6 +75,15 @@ package final class OrdersCore: ServiceCore {
 
     package func snapshot(in transaction: Transaction) {}
 
+    package static func label(of command: OrdersCommand) -> CommandLabel {
+        switch command {
+        case .place(let order, _): CommandLabel("place order", StreamID("order", order.value))
+        case .cancel(let order, _): CommandLabel("cancel order", StreamID("order", order.value))
+        case .erase(let customer):
+            CommandLabel("erase customer", StreamID("customer", customer.value))
+        }
+    }
+
     package func handle(_ command: OrdersCommand, in transaction: Transaction) throws(StoreError)
         -> OrdersAnswer
     {
@@ -324,7 +333,8 @@ package final class OrdersCore: ServiceCore {
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
         guard let data = TimerData(timer.data), let order = data.order else { return }
-        transaction.metadata = Metadata(correlation: order.value, actor: "timer")
+        transaction.metadata = try transaction.metadataOfTimer(
+            for: StreamID(orders.category, order.value))
         switch data {
         case .start: try startWaiting(order, in: transaction)
         case .deadline(let step):

@@ -1,6 +1,7 @@
 package import EventSourcing
 package import HTTP
 package import Messaging
+package import Telemetry
 
 /// What the gateway's host reads off the running shop, for whoever watches it. A number that cannot
 /// be read now is nil or missing.
@@ -180,6 +181,8 @@ package struct ShopReadings: Sendable {
     package var server: HTTPServerStatistics?
     package var process: Process?
     package var parts: [Part] = []
+    /// What became of the spans of each process; empty where none are told.
+    package var spans: [(part: String, counts: SpanCounts)] = []
 
     package init() {}
 }

@@ -30,7 +30,7 @@ enum ServedService {
             Surroundings(
                 settings: shop, broker: shell.broker,
                 feeds: shell.feeds(of: Set(Core.sources.map(\.log))), disk: shell.disk,
-                runtime: shell.runtime))
+                runtime: shell.runtime, tracing: shell.tracing))
         let seen = SeenService(part, runner)
         // Before the log is opened: another that starts asks it what it has read.
         let api = shell.innerAPI(file: runner.settings.path) { status, counts in

@@ -1,0 +1,26 @@
+package import EventStore
+
+/// What batches did that their outputs do not tell, of what was committed alone.
+package struct EngineTrail: Sendable {
+    /// A message that was taken in.
+    package struct Handled: Sendable {
+        package let message: Message
+        /// Why it was parked; nil where it was applied.
+        package let parked: String?
+    }
+
+    package private(set) var handled: [Handled] = []
+    package private(set) var records: [StoredRecord] = []
+
+    package init() {}
+
+    mutating func handle(_ message: Message, parkedBecause why: String? = nil) {
+        handled.append(Handled(message: message, parked: why))
+    }
+
+    mutating func takeBack(to count: Int) { handled.removeSubrange(count...) }
+
+    mutating func commit(_ fresh: [StoredRecord]) {
+        if records.isEmpty { records = fresh } else { records += fresh }
+    }
+}
