@@ -21,7 +21,9 @@ enum Layout {
             "Net": ["CPlatform"],
             "HTTP": ["Net", "CPlatform"],
             "NATS": ["Net", "CPlatform", "EventSourcing"],
-            "Gateway": ["Domain", "Projections", "Messaging", "HTTP", "EventSourcing"],
+            "Gateway": [
+                "Domain", "Projections", "Messaging", "HTTP", "EventSourcing", "CConsole",
+            ],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
                 "Projections", "CPlatform", "NATS", "Net",

@@ -70,6 +70,7 @@ package final class Gateway: Sendable {
         addReads(to: &router)
         addWatching(to: &router)
         addProjectionRoutes(to: &router)
+        addConsole(to: &router)
         return router
     }
 
