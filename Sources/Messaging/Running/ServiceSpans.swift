@@ -29,7 +29,7 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
             case .effect(let effect, _):
                 guard let origin = tracer.origin(of: effect.origin) else { continue }
                 told.link(origin.trace, effect.span(origin, Core.log), at: began)
-            case .bulletins, .page, .rewind, .published, .halt, .checkpoint, .retry: continue
+            case .bulletins, .page, .rewind, .published, .halt, .checkpoint, .parked: continue
             }
         }
         for handled in trail.handled {
@@ -182,7 +182,7 @@ extension Array {
                 if source.log == message.identity.log, source.channel == message.channel {
                     return pending.at
                 }
-            case .command, .rewind, .effect, .published, .halt, .checkpoint, .retry: continue
+            case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: continue
             }
         }
         return nil

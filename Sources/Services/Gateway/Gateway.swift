@@ -78,6 +78,7 @@ package final class Gateway: Sendable {
         addWatching(to: &router)
         addProjectionRoutes(to: &router)
         addOperatorRoutes(to: &router)
+        addConsole(to: &router)
         return router
     }
 
