@@ -139,6 +139,8 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     /// Now, where somebody wants to know when things were done.
     var moment: Timestamp { spans.tracer.isOn ? runtime.now() : .epoch }
 
+    /// The time, as the service has it.
+    package var now: Timestamp { runtime.now() }
     package var isStopping: Bool { inbox.withLock { $0.isStopping } }
     /// Whether the writer has its log open.
     package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }

@@ -128,6 +128,17 @@ extension SagaStepCount {
             json.member("oldestAt", oldest.description)
         }
     }
+
+    init(_ json: JSONObject) throws(JSONError) {
+        guard let direction = StepReference.Direction(rawValue: try json.string("direction"))
+        else { throw json.error("direction", "must be forward or undo") }
+        guard let oldest = Timestamp(try json.string("oldestAt")) else {
+            throw json.error("oldestAt", "must be a time")
+        }
+        self.init(
+            step: try json.string("step"), direction: direction,
+            open: try json.integer("open"), stuck: try json.integer("stuck"), oldest: oldest)
+    }
 }
 
 extension SagaView {
