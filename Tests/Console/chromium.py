@@ -1,4 +1,7 @@
-"""Drives a headless Chromium over its DevTools protocol, through a pipe: nothing but Python and Chromium is needed."""
+"""Drives a headless Chromium over its DevTools protocol, through a pipe.
+
+Nothing but Python and Chromium is needed.
+"""
 import base64
 import fcntl
 import json
@@ -68,7 +71,7 @@ class Browser:
         shutil.rmtree(self.profile, ignore_errors=True)
 
     def call(self, method, session=None, **params):
-        """Sends a command and waits for its answer; events that come meanwhile go to their pages."""
+        """Sends a command and waits for its answer; what comes meanwhile goes to its page."""
         number = self.send(method, session, **params)
         end = time.monotonic() + PATIENCE
         while number not in self.answers:
@@ -148,7 +151,7 @@ class Page:
             self.intercepted(params)
 
     def intercept(self, patterns, answer):
-        """Has `answer(method, url, body)` answer what matches: (status, value), or None to let it pass."""
+        """Has `answer(method, url, body)` answer what matches: `(status, value)`, or None."""
         self.answer = answer
         self.call("Fetch.enable", patterns=[{"urlPattern": pattern} for pattern in patterns])
 
@@ -187,8 +190,10 @@ class Page:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                value = self.run(f"(() => {{ const found = {script}; return found instanceof Node"
-                                 " || found; })()")
+                # What is read of an element that is not there yet is not so yet.
+                value = self.run(f"(() => {{ try {{ const found = {script}; return found instanceof"
+                                 " Node || found; } catch (e) { if (e instanceof TypeError) return"
+                                 " null; throw e; } })()")
             except Failure as failure:
                 # A page that is just being left has no values.
                 if "context" not in str(failure):
@@ -209,7 +214,8 @@ class Page:
             self.browser.pump(left)
 
     def wait_text(self, text, what=None):
-        self.wait(f"document.body.innerText.includes({json.dumps(text)})", what or f"'{text}' shows")
+        self.wait(
+            f"document.body.innerText.includes({json.dumps(text)})", what or f"'{text}' shows")
 
     def click(self, selector):
         """Presses the pointer in the middle of the first element that the selector finds."""
@@ -227,7 +233,8 @@ class Page:
         self.wait(
             f"(() => {{ for (const old of document.querySelectorAll('[data-clicked]'))"
             " delete old.dataset.clicked;"
-            f" const all = [...document.querySelectorAll({json.dumps(within)} + ' :is(button, a)')];"
+            " const all = [...document.querySelectorAll("
+            f"{json.dumps(f'{within} :is(a, button)')})];"
             f" const found = all.find((e) => e.textContent.trim() === {json.dumps(text)});"
             " if (found) found.dataset.clicked = ''; return found; })()", f"there is '{text}'")
         self.click("[data-clicked]")

@@ -1,11 +1,11 @@
-// What an operator does to an order's saga. Each act asks who and why, says what will happen, and is on
-// record in the order's log.
+// What an operator does to an order's saga. Each act asks who and why, says what will happen, and
+// is on record in the order's log.
 import { post } from './api.js';
 import { h } from './dom.js';
 import { ask, field } from './dialog.js';
 import { tell } from './view.js';
 
-/** The steps of a checkout, as the page tells of them. One that it does not know has a plain text. */
+/** The steps of a checkout, as the page tells of them. One that it does not know has its name. */
 const steps = {
   'reserve stock': { does: 'reserves the lines in stock', undo: 'release the reserved stock' },
   'authorize payment': { does: 'has the amount held on the card', undo: 'void the authorization' },
@@ -21,7 +21,9 @@ const ended = ['completed', 'compensated'];
 
 /** The buttons for a saga as `/v1/sagas/{order}` shows it; none where it has ended. */
 export function sagaActs(saga, done) {
-  if (ended.includes(saga.state)) return h('span', { class: 'note' }, 'It has ended: no act is left.');
+  if (ended.includes(saga.state)) {
+    return h('span', { class: 'note' }, 'It has ended: no act is left.');
+  }
   const button = (text, act, isPossible, why) => h('button', { type: 'button',
     data: { focus: `act ${text}` }, disabled: !isPossible, title: isPossible ? null : why,
     on: { click: () => act(saga, done) } }, `${text}…`);
@@ -69,7 +71,8 @@ function skip(saga, done) {
 }
 
 function compensate(saga, done) {
-  const undone = (saga.steps ?? []).filter((one) => ['done', 'pending', 'skipped'].includes(one.state)
+  const touched = ['done', 'pending', 'skipped'];
+  const undone = (saga.steps ?? []).filter((one) => touched.includes(one.state)
     && steps[one.step]?.undo).reverse();
   return act(saga, done, 'compensate', 'Compensate: undo the order', [
     'Turns the saga back for good. The customer gets nothing and pays nothing.',
@@ -80,8 +83,8 @@ function compensate(saga, done) {
 function act(saga, done, name, title, effects) {
   const step = saga.pending?.step;
   return ask({ title, effects: [...effects,
-    'The act, who did it and why are on record in the order’s timeline.'], confirm: title.split(' ')[0]
-    .replace(/:$/, ''),
+    'The act, who did it and why are on record in the order’s timeline.'],
+  confirm: title.split(' ')[0].replace(/:$/, ''),
   async act({ by, why }) {
     const answer = await post(`/v1/sagas/${encodeURIComponent(saga.order)}/acts`, {
       act: name, ...(name === 'compensate' ? {} : { step }), by, why });

@@ -38,12 +38,13 @@ export function field(name, label, value, { rows, isRequired = false, maximum = 
  *
  *   effects   what will happen: texts, or nodes
  *   fields    more fields, above who and why
- *   check()   why it cannot be confirmed yet; nil where it can
+ *   check()   why it cannot be confirmed yet; null where it can
  *   rehearse(values)   where given, must have gone well with the same input before the act: gives
  *             nodes that say what the act would do
  *   act(values)   values are `{ by, why }`
  */
-export function ask({ title, effects = [], fields = [], confirm, check = () => null, rehearse, act }) {
+export function ask({ title, effects = [], fields = [], confirm, check = () => null, rehearse,
+  act }) {
   const by = field('by', 'Who', lastName(), { isRequired: true, maximum: 64 });
   const why = field('why', 'Why', '', { isRequired: true });
   const outcome = h('div', { class: 'outcome', 'aria-live': 'polite' });

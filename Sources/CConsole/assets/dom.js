@@ -147,13 +147,16 @@ export const orderLink = (id) => h('a', {
   href: `#/order/${encodeURIComponent(id)}`, class: 'mono', data: { focus: `order ${id}` },
 }, id);
 
-/** A small line of the newest values; what it shows stands beside it as a number. */
-export function sparkline(values, { width = 120, height = 28 } = {}) {
+/**
+ * A small line of the newest values; what it shows stands beside it as a number. It is as high as
+ * the greatest of them, or `least`.
+ */
+export function sparkline(values, { width = 120, height = 28, least = 1e-9 } = {}) {
   const known = values.filter((v) => Number.isFinite(v));
   const picture = s('svg', { class: 'spark', width, height, viewBox: `0 0 ${width} ${height}`,
     'aria-hidden': 'true', preserveAspectRatio: 'none' });
   if (known.length < 2) return picture;
-  const most = Math.max(...known, 1e-9);
+  const most = Math.max(...known, least);
   const step = width / Math.max(values.length - 1, 1);
   const points = values.map((v, at) => [at * step, Number.isFinite(v)
     ? height - 2 - (v / most) * (height - 4) : height - 2]);

@@ -1,5 +1,5 @@
-// The newest facts of all four services as they come. It never reads all of them: with each status it
-// asks every log that moved for the page at its end, and what lies between is counted, not fetched.
+// The newest facts of all four services as they come. It never reads all of them: with each status
+// it asks every log that moved for the page at its end, and what lies between is counted, not read.
 import { get, query } from './api.js';
 import { fill, h, moment, orderLink } from './dom.js';
 import { count, identity, pretty, rate, timeOfDay } from './format.js';
@@ -43,7 +43,8 @@ class Stream {
     this.pauseButton = h('button', { type: 'button', id: 'pause', 'aria-pressed': 'false',
       on: { click: () => this.pause(!this.isPaused) } }, 'Pause');
     const service = h('select', { id: 'service', on: { change: () => this.refilter() } },
-      h('option', { value: '' }, 'all services'), logs.map((log) => h('option', { value: log }, log)));
+      h('option', { value: '' }, 'all services'),
+      logs.map((log) => h('option', { value: log }, log)));
     service.value = this.filter.service;
     const text = h('input', { id: 'filter', type: 'search', placeholder: 'type, stream or text',
       value: this.filter.text, autocomplete: 'off', spellcheck: 'false',
@@ -57,9 +58,9 @@ class Stream {
       'aria-label': 'Newest events; up and down arrows choose one',
       on: { click: (event) => this.pick(event), pointerdown: (event) => this.pick(event) } },
     h('table', {}, h('caption', { class: 'unseen' }, 'Newest events, newest first'),
-      h('thead', {}, h('tr', {}, ['Time', 'Type', 'Stream'].map((name) => h('th',
-        { scope: 'col' }, name)), h('th', { scope: 'col', class: 'wide' }, 'Event'),
-      h('th', { scope: 'col', class: 'wide' }, 'Actor'))), this.body));
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Time'),
+      h('th', { scope: 'col' }, 'Type'), ['Stream', 'Event', 'Actor'].map((name) => h('th',
+        { scope: 'col', class: 'wide' }, name)))), this.body));
     this.list = list;
     this.view.root.append(h('div', { class: 'bar' }, this.pauseButton,
       h('label', { for: 'service', class: 'unseen' }, 'Service'), service,
@@ -81,7 +82,8 @@ class Stream {
       });
       const pages = await Promise.all(moved.map((log) => this.page(log, shop.head(log))));
       fill(this.trouble);
-      this.take(pages.flat());
+      // Paused meanwhile: what came is read again when it goes on.
+      if (!this.isPaused) this.take(pages);
     } catch (error) {
       if (error.name !== 'AbortError') fill(this.trouble, problem(error));
     } finally {
@@ -94,16 +96,20 @@ class Stream {
     const after = Math.max(seen ?? 0, head - pageLength, 0);
     const page = await get(query('/v1/events', { service: log, after, limit: pageLength }),
       this.view);
-    if (seen !== undefined) this.passed += after - seen;
-    this.seen.set(log, Math.max(after, page.next ?? head));
-    return page.events ?? [];
+    return { log, passed: seen === undefined ? 0 : after - seen, events: page.events ?? [],
+      next: Math.max(after, page.next ?? head) };
   }
 
-  take(events) {
+  take(pages) {
+    for (const page of pages) {
+      this.seen.set(page.log, page.next);
+      this.passed += page.passed;
+    }
+    const events = pages.flatMap((page) => page.events);
     const total = rate(shop.last('events'));
     const passed = this.passed > 0 ? `, ${count(this.passed)} passed unread` : '';
     this.tally.textContent = `${total} events/s${passed}`;
-    if (events.length === 0 || this.isPaused) return;
+    if (events.length === 0) return;
     events.sort((a, b) => (a.recordedAt < b.recordedAt ? 1 : a.recordedAt > b.recordedAt ? -1 : 0));
     this.events = [...events, ...this.events].slice(0, keptEvents);
     const rows = events.filter((event) => this.matches(event)).slice(0, shownRows);
@@ -116,7 +122,7 @@ class Stream {
     const row = h('tr', { data: { id: event.id } },
       h('td', { class: 'mono', title: event.recordedAt }, timeOfDay(event.recordedAt)),
       h('td', {}, h('span', { class: `lane ${logs.includes(log) ? log : ''}` }, event.type)),
-      h('td', { class: 'mono long' }, event.stream),
+      h('td', { class: 'mono wide' }, event.stream),
       h('td', { class: 'mono wide' }, event.id),
       h('td', { class: 'wide' }, event.actor));
     if (this.selected === event.id) row.setAttribute('aria-current', 'true');

@@ -1,6 +1,6 @@
-// An order's events as lanes, a lane a service, time downwards, with an arrow from each cause to what
-// came of it. A cause that is no public fact, such as the saga's request of a step, is drawn as an
-// unnamed request in its own log's lane.
+// An order's events as lanes, a lane a service, time downwards, with an arrow from each cause to
+// what came of it. A cause that is no public fact, such as the saga's request of a step, is drawn
+// as an unnamed request in its own log's lane.
 import { h, s } from './dom.js';
 import { identity, span, timeOfDay } from './format.js';
 import { logs } from './shop.js';
@@ -48,15 +48,16 @@ export function drawLanes(nodes, width, pick) {
   const height = plan.top + (rows.at(-1)?.y ?? 0) + rowHeight;
   const picture = s('svg', { class: 'lanes', width, height, viewBox: `0 0 ${width} ${height}`,
     role: 'group', 'aria-label': 'Events by service, in the order of time' },
-  s('defs', {}, s('marker', { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7,
-    markerHeight: 7, orient: 'auto-start-reverse' }, s('path', { d: 'M0 0.5 8 4 0 7.5z' }))));
+  s('defs', {}, s('marker', { id: 'arrow', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 8,
+    markerHeight: 8, markerUnits: 'userSpaceOnUse', orient: 'auto-start-reverse' },
+  s('path', { d: 'M0 0.5 8 4 0 7.5z' }))));
   logs.forEach((log, at) => picture.append(plan.lane(log, at, height)));
   const byID = new Map(rows.map((row) => [row.id, row]));
   for (const row of rows) {
     const cause = byID.get(row.cause);
     if (cause && cause.y < row.y) {
-      picture.append(s('path', { class: 'wire', d: plan.wire(cause, row), 'marker-end': 'url(#arrow)',
-        data: { from: cause.id, to: row.id } }));
+      picture.append(s('path', { class: 'wire', d: plan.wire(cause, row),
+        'marker-end': 'url(#arrow)', data: { from: cause.id, to: row.id } }));
     }
   }
   for (const row of rows) picture.append(node(row, rows[0], plan, pick, picture));
@@ -130,7 +131,8 @@ function spacious(width) {
   return {
     top,
     lane: (log, at, height) => s('g', { class: `lane-of ${log}`, 'aria-hidden': 'true' },
-      s('rect', { x: times + at * lane + 2, y: 0, width: lane - 4, height, rx: 4, class: 'ground' }),
+      s('rect', { x: times + at * lane + 2, y: 0, width: lane - 4, height, rx: 4,
+        class: 'ground' }),
       s('text', { x: times + at * lane + lane / 2, y: 20, 'text-anchor': 'middle' }, log)),
     wire(from, to) {
       const [a, b] = [middle(from), middle(to)];
@@ -143,13 +145,15 @@ function spacious(width) {
         return `M${x} ${a}C${x - 16} ${a} ${x - 16} ${b} ${x - 1} ${b}`;
       }
       const isRight = left(to) > left(from);
-      const [x, end] = isRight ? [left(from) + box, left(to) - 1] : [left(from), left(to) + box + 1];
+      const [x, end] = isRight ? [left(from) + box, left(to) - 1]
+        : [left(from), left(to) + box + 1];
       const bend = isRight ? 22 : -22;
       return `M${x} ${a}C${x + bend} ${a} ${end - bend} ${b} ${end} ${b}`;
     },
     node(row, since) {
       const [x, y] = [left(row), middle(row)];
-      const text = row.label.length * 6.7 > box - 16 ? row.label.replace(/^[a-z]+\./, '') : row.label;
+      const isLong = row.label.length * 6.7 > box - 16;
+      const text = isLong ? row.label.replace(/^[a-z]+\./, '') : row.label;
       return [
         row.gap ? s('text', { x: times - 12, y: y - 28, class: 'gap', 'text-anchor': 'end' },
           `${span(row.gap)} later`) : null,

@@ -1,4 +1,4 @@
-// The page's frame: which view is shown, the header, the keys, the theme, and what is said of the line.
+// The page's frame: which view is shown, the header, keys, theme, and what is said of the line.
 import { line } from './api.js';
 import { alarms } from './alarms.js';
 import { h, fill, refreshAges } from './dom.js';
@@ -51,7 +51,10 @@ function show() {
   document.title = `${view.title} · Kassa console`;
   shown = openView(view, wanted, place('main'));
   window.scrollTo(0, 0);
-  if (!isFirst) place('main').querySelector('h1')?.focus({ preventScroll: true });
+  // A view may have put the focus where it is wanted most.
+  if (!isFirst && !place('main').querySelector(':focus')) {
+    place('main').querySelector('h1')?.focus({ preventScroll: true });
+  }
 }
 
 function showState() {

@@ -15,10 +15,11 @@ export function show(view) {
   const id = view.argument;
   const path = encodeURIComponent(id);
   const [summary, saga, lanes] = [h('div'), h('div'), h('div')];
-  const detail = h('section', { class: 'panel detail', 'aria-label': 'The event', hidden: true });
+  const detail = h('section', { class: 'panel detail drawer', 'aria-label': 'The event',
+    hidden: true });
   view.root.append(h('p', { class: 'mono id' }, id), h('div', { class: 'columns' },
     panel('Summary', summary), panel('Saga', saga)),
-  panel('Timeline', h('div', { class: 'split' }, lanes, detail)));
+  panel('Timeline', lanes), detail);
   const known = { order: null, saga: null, timeline: null };
   const pollers = [];
   const again = () => { for (const poller of pollers) poller.kick(); };
@@ -87,7 +88,8 @@ async function sagaOf(path, view) {
 
 function drawSummary(order, again) {
   const pairs = [
-    ['Status', [badge(order.status, meaning(order.status)), order.reason ? ` ${order.reason}` : '']],
+    ['Status', [badge(order.status, meaning(order.status)),
+      order.reason ? ` ${order.reason}` : '']],
     ['Total', money(order.total)],
     ['Customer', order.customer && h('a', { href: query('#/search', { q: order.customer }),
       data: { focus: 'customer' } }, order.customer)],
@@ -138,7 +140,8 @@ function drawSaga(saga, again) {
       { name: 'At', class: 'wide', cell: (step) => moment(step.at) },
     ], saga.steps ?? [], { caption: 'Steps of the saga' }),
     (saga.parked ?? []).map((message) => h('p', { class: 'why' }, badge('parked', 'bad'),
-      ` in ${message.service}: ${message.reason} `, h('a', { data: { focus: `p${message.position}` },
+      ` in ${message.service}: ${message.reason} `,
+      h('a', { data: { focus: `parked ${message.position}` },
         href: query('#/parked', { service: message.service, key: saga.order }) }, 'Look'))),
     h('div', { class: 'acts' }, sagaActs(saga, again)),
   ];

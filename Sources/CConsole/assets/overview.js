@@ -1,4 +1,4 @@
-// The shop at a glance: counters with their last minutes, what needs somebody, the parts and the logs.
+// The shop at a glance: counters with their last minutes, what needs somebody, parts and logs.
 import { get } from './api.js';
 import { alarms } from './alarms.js';
 import { badge, h, meaning, moment, panel, renew, sparkline, table } from './dom.js';
@@ -39,11 +39,11 @@ function drawAttention(found) {
     alarm.href ? h('a', { href: alarm.href, data: { focus: alarm.what } }, 'Look') : null)));
 }
 
-function tile(name, value, unit, note, series) {
+function tile(name, value, unit, note, series, least) {
   return h('div', { class: 'tile' },
     h('div', { class: 'name' }, name),
     h('div', { class: 'value' }, value, unit ? h('span', { class: 'unit' }, ` ${unit}`) : null),
-    series ? sparkline(series) : null,
+    series ? sparkline(series, { least }) : null,
     h('div', { class: 'note' }, note));
 }
 
@@ -63,7 +63,7 @@ function drawTiles(status) {
     tile('Sagas in flight', count(status.sagas?.open), '',
       waiting === undefined ? 'not known' : `${count(waiting)} not begun`, shop.values('sagas')),
     tile('Lag', slowest ? span(slowest.behindMilliseconds) : '–', '',
-      slowest ? `${slowest.consumer} of ${slowest.source}` : 'no reader', shop.values('lag')),
+      slowest ? `${slowest.consumer} of ${slowest.source}` : 'no reader', shop.values('lag'), 5000),
     tile('Parked', count(parked), '', parked === 0 ? 'nothing waits for you'
       : 'their orders wait', shop.values('parked')),
     tile('Intake', status.intakeStopped ? badge('stopped', 'bad') : badge('open', 'good'), '',

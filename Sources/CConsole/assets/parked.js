@@ -1,5 +1,5 @@
-// Messages that a service could not apply, and those that wait behind them: see why, then retry, edit
-// or discard. A dry run comes first.
+// Messages that a service could not apply, and those that wait behind them: see why, then retry,
+// edit or discard. A dry run comes first.
 import { get, post, query } from './api.js';
 import { fill, h, moment, orderLink, panel, renew, table } from './dom.js';
 import { ask, field } from './dialog.js';
@@ -45,16 +45,16 @@ export function show(view) {
       } } });
     return [h('label', { for: `by-${name}`, class: 'unseen' }, label), made];
   };
-  view.root.append(tabs, h('div', { class: 'bar' }, input('source', 'source, as orders/to-payments'),
-    input('key', 'key, an order’s id')), h('div', { class: 'split' },
-    panel('Messages', list), detail));
+  view.root.append(tabs, h('div', { class: 'bar' },
+    input('source', 'source, as orders/to-payments'), input('key', 'key, an order’s id')),
+  h('div', { class: 'split' }, panel('Messages', list), detail));
   const asked = () => JSON.stringify([filter, cursor]);
   const choose = (message) => {
     detail.hidden = false;
     fill(detail, drawMessage(message, filter.service, () => {
       detail.hidden = true;
       poller.kick();
-    }));
+    }, () => { detail.hidden = true; }));
     detail.querySelector('button')?.focus({ preventScroll: true });
   };
   view.onKey((key) => {
@@ -92,16 +92,17 @@ function waitingIn(log) {
 function drawMessages(messages, choose) {
   return table([
     { name: 'Message', cell: (m) => h('button', { type: 'button', class: 'link mono',
-      data: { focus: `message ${m.source} ${m.position}` }, on: { click: () => choose(m) } }, m.id) },
+      data: { focus: `message ${m.source} ${m.position}` }, on: { click: () => choose(m) } },
+    m.id) },
     { name: 'Source', class: 'wide', cell: (m) => m.source },
-    { name: 'Key', class: 'mono long', cell: (m) => m.key },
+    { name: 'Key', class: 'mono long wide', cell: (m) => m.key },
     { name: 'Type', class: 'wide', cell: (m) => m.type },
     { name: 'Reason', class: 'reason', cell: (m) => m.reason },
     { name: 'Since', cell: (m) => moment(m.at, { brief: true }) },
   ], messages, { caption: 'Parked messages', empty: 'Nothing is parked here.' });
 }
 
-function drawMessage(message, service, done) {
+function drawMessage(message, service, done, close) {
   const button = (text, act) => h('button', { type: 'button', data: { focus: `parked ${text}` },
     on: { click: () => act(message, service, done) } }, `${text}…`);
   return [h('h2', {}, message.type),
@@ -114,7 +115,8 @@ function drawMessage(message, service, done) {
     ].map(([name, what]) => [h('dt', {}, name), h('dd', {}, what)])),
     h('pre', { tabindex: 0, 'aria-label': 'Data' }, pretty(message.data)),
     h('div', { class: 'acts' }, button('Retry', retry), button('Edit', edit),
-      button('Discard', discard))];
+      button('Discard', discard),
+      h('button', { type: 'button', on: { click: close } }, 'Close'))];
 }
 
 /** Sends an act. `data`, where given, is JSON's text and goes as it was written. */
@@ -148,17 +150,17 @@ function act(service, done, { title, confirm, members, effects, fields, check, d
 function retry(message, service, done) {
   act(service, done, { title: 'Retry this key', confirm: 'Retry',
     members: { act: 'retry', source: message.source, key: message.key },
-    effects: [`Gives ${service} the parked messages of ${message.key} from ${message.source} again, `
-      + 'in their order, up to the first that still cannot be applied.'] });
+    effects: [`Gives ${service} the parked messages of ${message.key} from ${message.source} `
+      + 'again, in their order, up to the first that still cannot be applied.'] });
 }
 
 function discard(message, service, done) {
   act(service, done, { title: 'Discard this message', confirm: 'Discard',
     members: { act: 'discard', source: message.source, key: message.key,
       position: message.position },
-    effects: [`${service} will never apply ${message.id} (${message.type}). It must be the first of `
-      + 'its key. Those behind it stay parked until they are retried. The fact itself stays in the '
-      + 'log of its source.'] });
+    effects: [`${service} will never apply ${message.id} (${message.type}). It must be the first `
+      + 'of its key. Those behind it stay parked until they are retried. The fact itself stays in '
+      + 'the log of its source.'] });
 }
 
 function edit(message, service, done) {
@@ -182,6 +184,6 @@ function edit(message, service, done) {
   act(service, done, { title: 'Edit this message', confirm: 'Edit', fields: [text], check: judge,
     members: { act: 'edit', source: message.source, key: message.key, position: message.position },
     data: () => text.input.value,
-    effects: [`Replaces the data of ${message.id} as ${service} is given them. It stays parked until `
-      + 'its key is retried. What its source recorded stays as it was.'] });
+    effects: [`Replaces the data of ${message.id} as ${service} is given them. It stays parked `
+      + 'until its key is retried. What its source recorded stays as it was.'] });
 }

@@ -1,4 +1,4 @@
-// Asks again and again: one request at a time, slower where the shop is slow, fails, or nobody looks.
+// Asks again and again: one request at a time, slower where the shop is slow or nobody looks.
 
 /** While the page is hidden. */
 const hiddenPause = 15_000;

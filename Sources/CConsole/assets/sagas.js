@@ -29,8 +29,8 @@ export function show(view) {
   });
   const only = h('span', { class: 'note' });
   const chosen = () => fill(only, filter.step === '' ? 'all steps'
-    : [`only “${filter.step}” `, h('button', { type: 'button', on: { click: () => choose('') } },
-      'All steps')]);
+    : [`only “${filter.step}” `,
+      h('button', { type: 'button', on: { click: () => choose('') } }, 'All steps')]);
   const choose = (step) => {
     filter.step = step;
     chosen();
@@ -68,7 +68,8 @@ export function show(view) {
 function drawSteps(steps, choose) {
   return table([
     { name: 'Step', cell: (step) => h('button', { type: 'button', class: 'link',
-      data: { focus: `step ${step.step} ${step.direction}` }, on: { click: () => choose(step.step) } },
+      data: { focus: `step ${step.step} ${step.direction}` },
+      on: { click: () => choose(step.step) } },
     `${step.direction === 'undo' ? 'undo ' : ''}${step.step}`) },
     { name: 'Open', class: 'num', cell: (step) => count(step.open) },
     { name: 'Stuck', class: 'num', cell: (step) => (step.stuck > 0
@@ -84,12 +85,13 @@ function drawSagas(sagas, view, again) {
       saga.stuck ? [' ', badge('stuck', 'bad')] : null] },
     { name: 'Step', cell: (saga) => (saga.step
       ? `${saga.direction === 'undo' ? 'undo ' : ''}${saga.step}` : '–') },
-    { name: 'Attempt', class: 'num', cell: (saga) => count(saga.attempt) },
-    { name: 'Due', cell: (saga) => moment(saga.dueAt) },
-    { name: 'Why', class: 'reason', cell: (saga) => saga.why ?? '' },
+    { name: 'Attempt', class: 'num wide', cell: (saga) => count(saga.attempt) },
+    { name: 'Due', class: 'wide', cell: (saga) => moment(saga.dueAt) },
+    { name: 'Why', class: 'reason wide', cell: (saga) => saga.why ?? '' },
     { name: 'Acts', cell: (saga) => h('button', { type: 'button',
       data: { focus: `acts ${saga.order}` },
-      on: { click: (event) => openActs(event.currentTarget, saga.order, view, again) } }, 'Acts…') },
+      on: { click: (event) => openActs(event.currentTarget, saga.order, view, again) } },
+    'Acts…') },
   ], sagas, { caption: 'Orders with a saga under way', empty: 'No such saga.',
     row: (saga) => ({ class: saga.stuck ? 'wrong' : null }) });
 }

@@ -33,10 +33,11 @@ export function show(view) {
     go();
   } } }, h('label', { for: 'q', class: 'unseen' }, 'Search for'), input,
   h('label', { for: 'status', class: 'unseen' }, 'Status'), choice, h('button', {}, 'Search'),
-  h('span', { class: 'note' }, 'A merchant’s reference cannot be asked for; it shows in the list.')),
+  h('span', { class: 'note' }, 'A merchant’s reference cannot be asked for; it shows in lists.')),
   results);
   choice.addEventListener('change', go);
   input.focus({ preventScroll: true });
+  input.select();
   search();
 }
 

@@ -1,4 +1,4 @@
-// The shop's state as the whole page knows it: the newest status, how it moved, what needs attention.
+// The shop's state as the whole page knows it: the newest status, how it moved, what is wrong.
 import { get, query } from './api.js';
 import { Poller } from './poll.js';
 
