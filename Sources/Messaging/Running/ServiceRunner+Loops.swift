@@ -15,6 +15,7 @@ extension ServiceRunner {
                 inbox.next(limit: settings.batchLimit, at: .now())
             }
             let outputs = engine.process(batch?.map(\.input) ?? [], at: runtime.now())
+            runtime.notBefore(engine.log.lastRecorded)
             for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()
