@@ -6,6 +6,8 @@ right, as a sentence, and everything that is wrong.
 import json
 from collections import Counter
 
+from load import SCARCE
+
 # Of one kind of fault so many are named; the rest is counted.
 NAMED = 5
 
@@ -98,6 +100,39 @@ def sagas_ended(history):
     counts = Counter(end for _, end, _ in log["ends"])
     told = ", ".join(f"{count} {end}" for end, count in sorted(counts.items())) or "none"
     return f"every saga ended: {told}", wrong
+
+
+def ended_as_they_had_to(history):
+    """What went wrong in the shop ended no order: those ended otherwise than well are the ones whose
+    customer, carrier or stock had it so. Only a clock that is ahead may use a customer's time up."""
+    wrong, reasons = [], Counter()
+    ends = {order: (end, reason) for order, end, reason in history["orders"]["ends"]}
+    cancelled = set(history["orders"]["cancel-requested"])
+    for order in _asked(history, "order", "acknowledged"):
+        end, reason = ends.get(order["id"], ("", ""))
+        # How many were wanted is of no interest here.
+        reasons[f"{end}: {reason.partition(' (')[0]}" if reason else end] += 1
+        allowed = _ends_allowed(order)
+        if order["id"] in cancelled:
+            allowed |= {"cancelled"}
+        if history["clocksWereAhead"]:
+            allowed |= {"expired"}
+        if end not in allowed:
+            wrong.append(f"{order['key']} ({order['id']}, {order['token']}, {order['shipping']}) "
+                         f"is {end or 'open'}: {reason}")
+    told = ", ".join(f"{count} {why}" for why, count in reasons.most_common())
+    return f"no order ended for a fault of the shop: {told or 'none'}", wrong
+
+
+def _ends_allowed(order):
+    """What the built-in provider and carrier, and the stock, may make of an order."""
+    is_scarce = any(sku == SCARCE for sku, _ in order["lines"])
+    allowed = {"rejected"} if is_scarce else set()
+    if order["token"] in ("tok_declined", "tok_insufficient_funds"):
+        return allowed | {"rejected"}
+    if order["token"] in ("tok_timeout", "tok_late"):
+        return allowed | {"expired"}
+    return allowed | {"rejected" if order["shipping"] == "ship_refused" else "completed"}
 
 
 def cancellations_kept(history):
@@ -242,7 +277,7 @@ def stopped_cleanly(history):
 
 CHECKS = (
     quiet_again, acknowledged_once, nothing_else, reads_saw_writes, sagas_ended,
-    cancellations_kept, nothing_parked, money_balances, stock_balances, accounts_balance,
+    ended_as_they_had_to, cancellations_kept, nothing_parked, money_balances, stock_balances, accounts_balance,
     rows_equal_replay, stopped_cleanly,
 )
 

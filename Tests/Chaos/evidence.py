@@ -179,6 +179,7 @@ def _asked(request):
         "ids": sorted(request.ids), "reference": request.reference,
         "status": request.status, "code": request.code, "total": total,
         "currency": request.body.get("currency", ""), "lines": lines,
+        "token": request.body.get("token", ""), "shipping": request.body.get("shipping", ""),
         "quantity": request.body.get("quantity", 0),
         "sku": request.path.split("/")[3] if request.kind == "receipt" else "",
     }

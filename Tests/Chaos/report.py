@@ -46,11 +46,20 @@ def figures(load, director, latest, ended):
             order.answered - order.last_sent for order in acknowledged),
         "untilAcknowledgedMilliseconds": percentiles(
             order.answered - order.first_sent for order in acknowledged),
+        "longestWithoutOrder": _longest_gap(acknowledged, director.begin_at, ended),
         "faults": _by_kind(done, acknowledged, ended),
         "leftOut": dict(Counter(f"{fault.fault.kind}: {fault.left_out}"
                                 for fault in director.done if fault.left_out)),
         "newestRecordedAt": latest,
     }
+
+
+def _longest_gap(acknowledged, began, ended):
+    """Between two orders that were accepted, while faults went on; in seconds from their begin."""
+    times = sorted(order.answered for order in acknowledged if began <= order.answered <= ended)
+    gaps = [(later - sooner, sooner) for sooner, later in zip(times, times[1:])]
+    longest, since = max(gaps, default=(0.0, began))
+    return {"seconds": round(longest, 2), "fromSecond": round(since - began, 2)}
 
 
 def _by_kind(done, acknowledged, ended):
@@ -103,6 +112,8 @@ def lines(result):
            f"{found['reads']} reads with a token, {found['readsToldToWait']} told to wait")
     yield (f"placing {_shown(found['latencyMilliseconds'])}; with repetitions "
            f"{_shown(found['untilAcknowledgedMilliseconds'])}")
+    gap = found["longestWithoutOrder"]
+    yield f"longest without an order {gap['seconds']} s, from second {gap['fromSecond']}"
     yield ""
     yield f"{'FAULT':20}{'COUNT':>6}{'LONGEST WITHOUT ORDER':>24}{'RECOVERY, MEDIAN / MAX':>26}"
     for name, kind in found["faults"].items():

@@ -22,7 +22,8 @@ def true_history():
         for number, currency in enumerate(("GBP", "EUR", "GBP", "GBP"))]
     asked = [
         {"kind": "order", "key": f"order-{number}", "state": "acknowledged", "id": order["id"],
-         "ids": [order["id"]], "status": 201, "code": "", "quantity": 0, "sku": "", **{
+         "ids": [order["id"]], "status": 201, "code": "", "quantity": 0, "sku": "",
+         "token": "tok_declined" if number == 2 else "tok_ok", "shipping": "ship_ok", **{
              name: order[name] for name in ("reference", "currency", "total", "lines")}}
         for number, order in enumerate(placed)]
     bare = {"id": "", "ids": [], "reference": "", "currency": "", "total": 0, "lines": [],
@@ -112,6 +113,14 @@ FALSEHOODS = [
     ("an order is shown as it is not", "sagas ended",
      lambda h: h["listed"][0].__setitem__(2, "placed")),
     ("the shop counts an open saga", "sagas ended", lambda h: h["status"]["sagas"].update(open=1)),
+    ("an order was rejected though its customer pays", "ended as they had to",
+     lambda h: _order(h, 2).update(token="tok_ok")),
+    ("an order expired for nobody's slowness", "ended as they had to",
+     lambda h: h["orders"]["ends"][0].__setitem__(1, "expired")),
+    ("an order was cancelled by nobody", "ended as they had to",
+     lambda h: h["orders"]["cancel-requested"].clear()),
+    ("an order was completed that was declined", "ended as they had to",
+     lambda h: h["orders"]["ends"][2].__setitem__(1, "completed")),
     ("a cancellation is not on record", "cancellations kept",
      lambda h: h["orders"]["cancel-requested"].clear()),
     ("a cancellation was refused as unknown", "cancellations kept",
