@@ -54,7 +54,7 @@ package enum OrdersAnswer: ServiceAnswer, Hashable {
         return switch refusal {
         case .unknownOrder: "there is no such order"
         case .referenceTaken(let order): "the reference belongs to order \(order)"
-        case .tooLate(let why), .invalid(let why): why
+        case .tooLate(let why), .invalid(let why), .conflict(_, let why): why
         case .busy: "as many orders are open as the service carries"
         }
     }

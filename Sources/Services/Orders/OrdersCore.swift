@@ -81,6 +81,10 @@ package final class OrdersCore: ServiceCore {
         case .cancel(let order, _): CommandLabel("cancel order", StreamID("order", order.value))
         case .erase(let customer):
             CommandLabel("erase customer", StreamID("customer", customer.value))
+        case .steer(let order, _, _):
+            CommandLabel("steer checkout", StreamID("checkout", order.value))
+        case .correct(let order, _, _, _):
+            CommandLabel("correct order", StreamID("order", order.value))
         }
     }
 
