@@ -10,7 +10,7 @@ import { shop } from './shop.js';
  *   root       where it puts its elements
  *   argument   what stands behind its name in the address; `query`, what stands behind the `?`
  *   signal     for its requests, which end with it
- *   poll(slot, ask, draw, every)   see below
+ *   poll(slot, ask, draw, every, ease)   see below
  *   onStatus(act)   called with each new status, first at once where there is one
  *   onKey(act)      given a key; says whether it took it
  *   setQuery(members)   writes what is filtered into the address, without a new entry
@@ -29,8 +29,8 @@ export function openView(module, { argument, query, name }, main) {
      * Asks every so often and draws what came into the slot, as long as it differs from before.
      * What fails is said above it; what was there before stays, greyed.
      */
-    poll(slot, ask, draw, every = 2000) {
-      const poller = new Poller(() => drawn(slot, ask, draw, over.signal), every);
+    poll(slot, ask, draw, every = 2000, ease = 4) {
+      const poller = new Poller(() => drawn(slot, ask, draw, over.signal), every, ease);
       pollers.push(poller);
       return poller;
     },
