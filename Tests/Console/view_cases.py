@@ -102,8 +102,11 @@ def order_lanes(shop):
         expect(page.run(f"document.querySelectorAll('.node.fact.{service}').length") > 0, service)
     page.click(".node.payments .box")
     page.wait("document.querySelector('.detail h2').textContent.startsWith('payment.')", "detail")
+    page.wait("document.querySelector('section[aria-label=Saga] tbody').rows.length === 7", "steps")
+    page.pause(0.3)
     page.click(".node.request .box")
-    page.wait_text("is no public fact")
+    page.wait("document.querySelector('.detail h2').textContent === 'checkout.step-requested'",
+              "the saga's history tells of a request")
     page.click_text("Close", ".detail")
     page.click("summary[data-focus='as table']")
     page.wait(f"document.querySelector('details[open] tbody').rows.length === {len(events)}",
@@ -111,6 +114,18 @@ def order_lanes(shop):
     page.wait_text("lena")
     page.run("location.hash = '#/order/no-such-order'")
     page.wait_text("order-not-found", "an order that is not there says so")
+    return page
+
+
+def unnamed_request(shop):
+    """Where nothing tells of a cause that is no public fact, it is drawn all the same."""
+    order = shop.place("uma")
+    shop.ended(order)
+    page = shop.page(f"order/{order}", intercept=(
+        ["*/v1/sagas/*"], lambda *_: problem(404, "order-not-found", "There is no such order.")))
+    page.wait_text("There is no saga of this order.")
+    page.click(".node.request .box")
+    page.wait_text("is no public fact")
     return page
 
 
@@ -320,5 +335,5 @@ def troubles(shop):
     return page
 
 
-CASES = [overview, events, search, order_lanes, sagas, saga_acts, parked, correction, lag, broker,
+CASES = [overview, events, search, order_lanes, unnamed_request, sagas, saga_acts, parked, correction, lag, broker,
          books, troubles]
