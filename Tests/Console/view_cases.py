@@ -103,7 +103,6 @@ def order_lanes(shop):
     page.click(".node.payments .box")
     page.wait("document.querySelector('.detail h2').textContent.startsWith('payment.')", "detail")
     page.wait("document.querySelector('section[aria-label=Saga] tbody').rows.length === 7", "steps")
-    page.pause(0.3)
     page.click(".node.request .box")
     page.wait("document.querySelector('.detail h2').textContent === 'checkout.step-requested'",
               "the saga's history tells of a request")
@@ -335,5 +334,5 @@ def troubles(shop):
     return page
 
 
-CASES = [overview, events, search, order_lanes, unnamed_request, sagas, saga_acts, parked, correction, lag, broker,
-         books, troubles]
+CASES = [overview, events, search, order_lanes, unnamed_request, sagas, saga_acts, parked,
+         correction, lag, broker, books, troubles]
