@@ -24,16 +24,16 @@ export function sagaActs(saga, done) {
   if (ended.includes(saga.state)) {
     return h('span', { class: 'note' }, 'It has ended: no act is left.');
   }
-  const button = (text, act, isPossible, why) => h('button', { type: 'button',
-    data: { focus: `act ${text}` }, disabled: !isPossible, title: isPossible ? null : why,
+  const button = (text, act, why) => h('button', { type: 'button',
+    data: { focus: `act ${text}` }, disabled: Boolean(why), title: why || null,
     on: { click: () => act(saga, done) } }, `${text}…`);
-  const isPending = Boolean(saga.pending);
-  const isBack = saga.pending?.direction === 'undo';
+  const idle = saga.pending ? '' : 'No step is pending.';
+  const forward = saga.isPastPivot ? 'The parcel is handed over: it only goes forward.' : '';
+  const back = saga.pending?.direction === 'undo' ? 'It goes back already.' : '';
   return [
-    button('Retry', retry, isPending, 'No step is pending.'),
-    button('Skip', skip, isPending, 'No step is pending.'),
-    button('Compensate', compensate, !saga.isPastPivot && !isBack,
-      isBack ? 'It goes back already.' : 'The parcel is handed over: it only goes forward.'),
+    button('Retry', retry, idle),
+    button('Skip', skip, idle),
+    button('Compensate', compensate, idle || back || forward),
   ];
 }
 
@@ -75,19 +75,21 @@ function compensate(saga, done) {
   const undone = (saga.steps ?? []).filter((one) => touched.includes(one.state)
     && steps[one.step]?.undo).reverse();
   return act(saga, done, 'compensate', 'Compensate: undo the order', [
-    'Turns the saga back for good. The customer gets nothing and pays nothing.',
+    'Turns the saga back for good: the customer gets nothing and pays nothing. The reason that the '
+    + 'order ends with, and the customer is told, is what you say under why.',
     undone.length === 0 ? 'Nothing was done that is to be undone.'
       : ['It will:', h('ol', {}, undone.map((one) => h('li', {}, steps[one.step].undo)))]]);
 }
 
 function act(saga, done, name, title, effects) {
-  const step = saga.pending?.step;
+  // The others are about whatever is pending.
+  const step = name === 'skip' ? { step: saga.pending.step } : {};
   return ask({ title, effects: [...effects,
     'The act, who did it and why are on record in the order’s timeline.'],
   confirm: title.split(' ')[0].replace(/:$/, ''),
   async act({ by, why }) {
     const answer = await post(`/v1/sagas/${encodeURIComponent(saga.order)}/acts`, {
-      act: name, ...(name === 'compensate' ? {} : { step }), by, why });
+      act: name, ...step, by, why });
     tell(`Done: ${name}, on record as `, h('span', { class: 'mono' }, answer.event), '.');
     done();
   } });
@@ -98,14 +100,13 @@ export function correct(order, done) {
   const fields = [
     field('customer', 'Customer', order.customer ?? ''),
     field('contact', 'Contact (is not shown; empty leaves it as it is)', ''),
-    field('reference', 'Merchant’s reference', order.reference ?? ''),
   ];
-  const before = { customer: order.customer ?? '', contact: '', reference: order.reference ?? '' };
+  const before = { customer: order.customer ?? '', contact: '' };
   const changes = () => Object.fromEntries(fields
     .map((f) => [f.input.name, f.input.value.trim()])
     .filter(([name, value]) => value !== before[name] && value !== ''));
   return ask({ title: 'Correct the order', fields, confirm: 'Correct', effects: [
-    'Only what you change is sent. Lines, prices and what was paid stay as they are.',
+    'Only what you change is sent. Lines, prices, the reference and payments stay as they are.',
     'The correction, who made it and why are on record in the order’s timeline.'],
   check: () => (Object.keys(changes()).length === 0 ? 'Nothing is changed yet.' : null),
   async act({ by, why }) {

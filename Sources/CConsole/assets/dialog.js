@@ -46,7 +46,7 @@ export function field(name, label, value, { rows, isRequired = false, maximum = 
 export function ask({ title, effects = [], fields = [], confirm, check = () => null, rehearse,
   act }) {
   const by = field('by', 'Who', lastName(), { isRequired: true, maximum: 64 });
-  const why = field('why', 'Why', '', { isRequired: true });
+  const why = field('why', 'Why', '', { isRequired: true, maximum: 500 });
   const outcome = h('div', { class: 'outcome', 'aria-live': 'polite' });
   const go = h('button', { type: 'submit', class: 'primary' }, confirm);
   const dry = rehearse ? h('button', { type: 'button', on: { click: () => run(true) } }, 'Dry run')

@@ -136,7 +136,8 @@ export function meaning(state) {
   const known = {
     good: ['completed', 'up', 'done', 'captured', 'delivered', 'sent', 'ready'],
     busy: ['placed', 'confirmed', 'packed', 'shipped', 'pending', 'waiting', 'starting',
-      'not-begun', 'undoing', 'requested', 'authorized', 'made'],
+      'not-begun', 'undoing', 'authorizing', 'authorized', 'capturing', 'voiding', 'handingOver',
+      'handedOver', 'outForDelivery'],
     warn: ['postponed', 'skipped', 'cancelling', 'silent', 'undone', 'cancelled'],
     bad: ['rejected', 'down', 'halted', 'refused', 'expired', 'declined', 'lost', 'failed'],
   };

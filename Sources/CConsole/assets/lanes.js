@@ -25,8 +25,14 @@ export function nodesOf(events, named = new Map()) {
     const record = named.get(event.causationId);
     const step = event.data?.ref?.step;
     // Before what came of it, and before what its own log recorded later.
-    const place = nodes.findIndex((node) => node.cause === event.causationId
+    let place = nodes.findIndex((node) => node.cause === event.causationId
       || (node.log === cause.log && node.epoch === cause.epoch && node.position > cause.position));
+    if (record) {
+      // Its time is known: it goes where that is, behind its own cause.
+      const later = nodes.findIndex((node) => node.at > record.recordedAt);
+      const behind = nodes.findIndex((node) => node.id === record.causationId) + 1;
+      if (later >= 0) place = Math.min(place, Math.max(later, behind));
+    }
     nodes.splice(place, 0, { ...cause, id: event.causationId, event: record ?? null,
       label: requestLabel(record, step, event.data?.ref), at: record?.recordedAt,
       cause: record?.causationId, isFact: false });

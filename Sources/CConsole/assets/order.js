@@ -143,6 +143,8 @@ function drawSaga(saga, again) {
       ` in ${message.service}: ${message.reason} `,
       h('a', { data: { focus: `parked ${message.position}` },
         href: query('#/parked', { service: message.service, key: saga.order }) }, 'Look'))),
+    saga.silentServices?.length > 0 ? h('p', { class: 'why' },
+      `${saga.silentServices.join(', ')} did not answer: what is parked there is unknown.`) : null,
     h('div', { class: 'acts' }, sagaActs(saga, again)),
   ];
 }

@@ -25,11 +25,12 @@ export function show(view) {
     renew(logTable, drawLogs());
     renew(partTable, drawParts(status));
   });
+  // It is summed from all orders, so it is asked for with ease.
   view.poll(orders, async () => {
     const report = await get('/v1/reports/orders?by=status', view);
     sampleOrders(report);
     return report;
-  }, drawOrders, 1000);
+  }, drawOrders, 1000, 20);
 }
 
 function drawAttention(found) {

@@ -27,7 +27,7 @@ export function show(view) {
     detail.hidden = true;
     view.setQuery(filter);
     drawTabs();
-    fill(list, h('p', { class: 'note' }, 'Asking …'));
+    view.clear(list);
     poller.kick();
   };
   const drawTabs = () => renew(tabs, logs.map((log) => h('button', { type: 'button',

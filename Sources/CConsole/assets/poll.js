@@ -5,16 +5,20 @@ const hiddenPause = 15_000;
 /** Where it fails: so soon a shop that is back is seen. */
 const longestPause = 5000;
 
-/** Runs `run` every so many milliseconds; a run begins when the one before it has ended. */
+/**
+ * Runs `run` every so many milliseconds; a run begins when the one before it has ended, and after a
+ * pause of `ease` times as long as that took: what costs the shop much is asked for less often.
+ */
 export class Poller {
   #timer = null;
   #isRunning = false;
   #isStopped = false;
   #failures = 0;
 
-  constructor(run, every) {
+  constructor(run, every, ease = 1) {
     this.run = run;
     this.every = every;
+    this.ease = ease;
     this.seen = () => { if (!document.hidden) this.kick(); };
     document.addEventListener('visibilitychange', this.seen);
     this.#go();
@@ -48,10 +52,9 @@ export class Poller {
     this.#timer = setTimeout(() => this.#go(), this.#pause(performance.now() - began));
   }
 
-  /** Half of the time at most is spent on waiting for answers. */
   #pause(elapsed) {
     if (document.hidden) return hiddenPause;
-    const wanted = Math.max(this.every - elapsed, elapsed, this.every / 4);
+    const wanted = Math.max(this.every - elapsed, elapsed * this.ease, this.every / 4);
     if (this.#failures === 0) return wanted;
     return Math.max(this.every, Math.min(longestPause, 500 * 2 ** Math.min(this.#failures, 6)));
   }

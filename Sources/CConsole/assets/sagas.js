@@ -20,7 +20,7 @@ export function show(view) {
   const restart = () => {
     [cursors, cursor] = [[], undefined];
     view.setQuery(filter);
-    fill(list, h('p', { class: 'note' }, 'Asking …'));
+    view.clear(list);
     poller.kick();
   };
   stuck.addEventListener('change', () => {

@@ -10,7 +10,8 @@ import { shop } from './shop.js';
  *   root       where it puts its elements
  *   argument   what stands behind its name in the address; `query`, what stands behind the `?`
  *   signal     for its requests, which end with it
- *   poll(slot, ask, draw, every)   see below
+ *   poll(slot, ask, draw, every, ease)   see below
+ *   clear(slot)   empties a slot, until the next answer
  *   onStatus(act)   called with each new status, first at once where there is one
  *   onKey(act)      given a key; says whether it took it
  *   setQuery(members)   writes what is filtered into the address, without a new entry
@@ -29,10 +30,16 @@ export function openView(module, { argument, query, name }, main) {
      * Asks every so often and draws what came into the slot, as long as it differs from before.
      * What fails is said above it; what was there before stays, greyed.
      */
-    poll(slot, ask, draw, every = 2000) {
-      const poller = new Poller(() => drawn(slot, ask, draw, over.signal), every);
+    poll(slot, ask, draw, every = 2000, ease = 4) {
+      const poller = new Poller(() => drawn(slot, ask, draw, over.signal), every, ease);
       pollers.push(poller);
       return poller;
+    },
+
+    /** Empties a slot that something else is asked for now: the same answer is drawn again. */
+    clear(slot) {
+      lastDrawn.delete(slot);
+      fill(slot, h('p', { class: 'note' }, 'Asking …'));
     },
 
     onStatus(act) {
