@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// Real processes under load, hit by what a seed draws. The campaign is in `Tests/Chaos`.
