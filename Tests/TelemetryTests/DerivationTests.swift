@@ -168,7 +168,7 @@ import Testing
         #expect(Sampler(share: 1).takes(origin(nil)) && !Sampler(share: 0).takes(origin(nil)))
     }
 
-    @Test(arguments: [-1, .nan, -.infinity]) func `a share that is none takes nothing`(
+    @Test(arguments: [-1, .nan, -Double.infinity]) func `a share that is none takes nothing`(
         share: Double
     ) { #expect(!Sampler(share: share).takes(origin(nil))) }
 
