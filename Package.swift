@@ -117,7 +117,7 @@ let package = Package(
             uses: ["Messaging", "TestKit", "Simulation", "NATS", "Net", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
-        tests("TelemetryTests", uses: ["Telemetry", "HTTP", "EventSourcing"]),
+        tests("TelemetryTests", uses: ["Telemetry", "HTTP", "Net", "EventSourcing"]),
         tests("NATSTests", uses: ["NATS", "Net", "EventSourcing"]),
         tests(
             "JetStreamTests", uses: ["Messaging", "NATS", "Net", "EventSourcing", "TestKit"]),
@@ -146,6 +146,7 @@ let package = Package(
             uses: [
                 "Messaging", "EventStore", "EventSourcing", "Domain", "Simulation", "Orders",
                 "Payments", "Deliveries", "Notifications", "Projections", "SQLite", "TestKit",
+                "Telemetry",
             ]),
     ]
 )

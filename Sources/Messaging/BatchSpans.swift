@@ -30,11 +30,12 @@ package struct BatchSpans {
         _ work: Span.Work, from began: Timestamp, to ended: Timestamp, failure: String? = nil
     ) {
         guard let first = links.first else { return }
-        var span = Span(
-            work, trace: first.trace, id: TraceOrigin.batch(in: first.trace, under: first.span),
-            parent: first.span, start: max(began, begin), end: ended, failure: failure)
-        span.links = Array(links.dropFirst())
-        spans.append(span)
+        spans.append(
+            Span(
+                work, trace: first.trace,
+                id: TraceOrigin.batch(in: first.trace, under: first.span), parent: first.span,
+                start: max(began, begin), end: ended, failure: failure,
+                links: Array(links.dropFirst())))
     }
 }
 

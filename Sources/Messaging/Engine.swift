@@ -159,21 +159,30 @@ package final class Engine<Core: ServiceCore> {
         if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
         let mark = trail?.handled.count
+        var own: [Range<Int>] = []
         do throws(StoreError) {
             let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
                 let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
                 defer { kassa_stage_leave(stage) }
                 var outputs: [EngineOutput<Core.Answer>] = []
                 outputs.reserveCapacity(inputs.count)
-                for input in inputs { outputs.append(try take(input, in: transaction)) }
+                for input in inputs {
+                    let start = transaction.records.count
+                    outputs.append(try take(input, in: transaction))
+                    if trail != nil, input.isCommand {
+                        own.append(start..<transaction.records.count)
+                    }
+                }
+                let start = transaction.records.count
                 try fireTimers(in: transaction)
                 try carryOn(in: transaction)
+                own.append(start..<transaction.records.count)
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
                 return (outputs, transaction)
             }
             calls.follow(done.effectChanges, at: max(now, log.lastRecorded))
             show(at: now, appended: done.records)
-            trail?.commit(done.records)
+            trail?.commit(done.records, own: own)
             return outputs
         } catch {
             (checkpoints, parkedKeys, inHand, stopped) = saved
@@ -377,6 +386,7 @@ extension EngineOutput {
 
 extension EngineInput {
     fileprivate var isHalt: Bool { if case .halt = self { true } else { false } }
+    fileprivate var isCommand: Bool { if case .command = self { true } else { false } }
 
     /// The source whose messages it brings, from the broker or from its feed.
     fileprivate var carries: Source? {

@@ -10,7 +10,10 @@ package struct EngineTrail: Sendable {
     }
 
     package private(set) var handled: [Handled] = []
-    package private(set) var records: [StoredRecord] = []
+    /// How many events were recorded.
+    package private(set) var events = 0
+    /// Those of them that no message and no call led to: a command did, a timer, or what waited.
+    package private(set) var own: [StoredRecord] = []
 
     package init() {}
 
@@ -20,7 +23,8 @@ package struct EngineTrail: Sendable {
 
     mutating func takeBack(to count: Int) { handled.removeSubrange(count...) }
 
-    mutating func commit(_ fresh: [StoredRecord]) {
-        if records.isEmpty { records = fresh } else { records += fresh }
+    mutating func commit(_ records: [StoredRecord], own: [Range<Int>]) {
+        events += records.count
+        for range in own { self.own += records[range] }
     }
 }

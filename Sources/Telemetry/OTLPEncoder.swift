@@ -56,26 +56,26 @@ package struct OTLPEncoder {
             var text = OTLPText(base)
             text.put("{\"resourceSpans\":[")
             var part: String?
-            body: while pile.lot < pile.lots.count {
+            while pile.lot < pile.lots.count {
                 let lot = pile.lots[pile.lot]
-                while pile.span < lot.spans.count {
-                    let isNew = part != lot.part
-                    let head = isNew ? heads[lot.part] ?? [] : []
-                    let size = lot.spans[pile.span].mostBytes + head.count + Self.rest
-                    guard spans < Self.mostSpans, text.count + size <= buffer.count else {
-                        break body
-                    }
-                    if isNew {
+                let head = part == lot.part ? nil : heads[lot.part]
+                let before = spans
+                let room = buffer.count - Self.rest - (head?.count ?? 0)
+                while pile.span < lot.spans.count, spans < Self.mostSpans {
+                    let span = lot.spans[pile.span]
+                    guard text.count + span.mostBytes <= room else { break }
+                    if spans > before || head == nil {
+                        text.put(UInt8(ascii: ","))
+                    } else if let head {
                         if part != nil { text.put("]}]},") }
                         text.put(head)
-                        part = lot.part
-                    } else {
-                        text.put(UInt8(ascii: ","))
                     }
-                    lot.spans[pile.span].write(to: &text)
+                    span.write(to: &text)
                     spans += 1
                     pile.span += 1
                 }
+                if spans > before { part = lot.part }
+                guard pile.span == lot.spans.count else { break }
                 pile.lot += 1
                 pile.span = 0
             }

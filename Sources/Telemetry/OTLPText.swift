@@ -5,6 +5,9 @@ import EventSourcing
 struct OTLPText {
     private let base: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
+    /// The second that was written last, and where: most spans of a body are of few of them.
+    private var second: Int64 = -1
+    private var secondAt = 0
 
     init(_ base: UnsafeMutablePointer<UInt8>) { self.base = base }
 
@@ -51,9 +54,8 @@ struct OTLPText {
                     put(UInt8(ascii: "\\"))
                     put(byte)
                 case 0..<0x20:
-                    put("\\u00")
-                    put(Hex.digit(UInt64(byte), 14))
-                    put(Hex.digit(UInt64(byte), 15))
+                    put(byte < 0x10 ? "\\u000" : "\\u001")
+                    put(byte & 0xF < 10 ? 0x30 + byte & 0xF : 0x57 + byte & 0xF)
                 default: put(byte)
                 }
             }
@@ -62,7 +64,7 @@ struct OTLPText {
 
     /// 16 digits.
     mutating func put(hex value: UInt64) {
-        for at in 0..<16 { base[count + at] = Hex.digit(value, at) }
+        Hex.write(value, to: base + count)
         count += 16
     }
 
@@ -70,24 +72,58 @@ struct OTLPText {
     mutating func put(decimal value: Int64) {
         if value < 0 { put(UInt8(ascii: "-")) }
         var rest = value.magnitude
-        var digits = 1
-        while rest >= 10 {
+        // Written from its end, behind where it can begin at the latest, and then moved there.
+        var start = count + 20
+        repeat {
+            start -= 1
+            base[start] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
-            digits += 1
-        }
-        rest = value.magnitude
-        for at in (0..<digits).reversed() {
-            base[count + at] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
-        count += digits
+        } while rest > 0
+        let length = count + 20 - start
+        for place in 0..<length { base[count + place] = base[start + place] }
+        count += length
     }
 
     /// A moment as OTLP has it: nanoseconds since 1970, as a text. At most 25 bytes.
     mutating func put(_ time: Timestamp) {
         put(UInt8(ascii: "\""))
-        put(decimal: max(0, time.microseconds))
-        put(time.microseconds > 0 ? "000\"" : "\"")
+        let microseconds = max(0, time.microseconds)
+        let (second, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        if second == 0 {
+            put(decimal: rest)
+        } else {
+            put(second: second)
+            var left = UInt32(truncatingIfNeeded: rest)
+            for place in (0..<6).reversed() {
+                base[count + place] = 0x30 &+ UInt8(truncatingIfNeeded: left % 10)
+                left /= 10
+            }
+            count += 6
+        }
+        put(microseconds > 0 ? "000\"" : "\"")
+    }
+
+    private mutating func put(second: Int64) {
+        let start = count
+        if second == self.second {
+            let length = Self.digits(second)
+            (base + start).update(from: base + secondAt, count: length)
+            count += length
+        } else {
+            put(decimal: second)
+            self.second = second
+        }
+        secondAt = start
+    }
+
+    private static func digits(_ value: Int64) -> Int {
+        if value >= 1_000_000_000, value < 10_000_000_000 { return 10 }
+        var (digits, rest) = (1, value / 10)
+        while rest > 0 {
+            rest /= 10
+            digits += 1
+        }
+        return digits
     }
 
     /// `orders/1/42`; at most 40 bytes more than the log's name.

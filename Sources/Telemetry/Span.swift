@@ -1,7 +1,7 @@
 package import EventSourcing
 
-/// One piece of work of a trace, done.
-package struct Span: Sendable {
+/// One piece of work of a trace, done. An object, as it is handed on from thread to thread.
+package final class Span: Sendable {
     /// Another span that this one has to do with.
     package struct Link: Hashable, Sendable {
         package let trace: TraceID
@@ -56,12 +56,12 @@ package struct Span: Sendable {
     package let end: Timestamp
     package let work: Work
     /// What went wrong; nil where nothing did.
-    package var failure: String?
+    package let failure: String?
     /// At most `mostLinks` are told.
-    package var links: [Link] = []
+    package let links: [Link]
     /// Whether it was read off the log after a process had died, and its times are those of the
     /// record alone.
-    package var isRetold = false
+    package let isRetold: Bool
 
     package static let mostLinks = 31
 
@@ -69,10 +69,11 @@ package struct Span: Sendable {
     ///   `start`.
     package init(
         _ work: Work, trace: TraceID, id: SpanID, parent: SpanID?, start: Timestamp, end: Timestamp,
-        failure: String? = nil
+        failure: String? = nil, links: [Link] = [], isRetold: Bool = false
     ) {
         (self.work, self.trace, self.id, self.parent) = (work, trace, id, parent)
         (self.start, self.end, self.failure) = (start, max(start, end), failure)
+        (self.links, self.isRetold) = (links, isRetold)
     }
 }
 

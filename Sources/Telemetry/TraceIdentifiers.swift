@@ -44,44 +44,80 @@ package struct SpanID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { Hex.text(value) }
 }
 
-/// Hexadecimal digits, lower case alone.
+/// Hexadecimal digits, lower case alone; eight at a time, as bytes of one word, the first digit the
+/// highest.
 enum Hex {
     static func text(_ value: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { text in
-            for at in 0..<16 { text.initializeElement(at: at, to: digit(value, at)) }
+            guard let base = text.baseAddress else { return 0 }
+            write(value, to: base)
             return 16
         }
     }
 
-    /// The digit at a place, 0 for the first of 16.
+    /// Writes 16 digits.
     @inline(__always)
-    static func digit(_ value: UInt64, _ at: Int) -> UInt8 {
-        let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * at) & 0xF)
-        return nibble < 10 ? 0x30 + nibble : 0x57 + nibble
+    static func write(_ value: UInt64, to base: UnsafeMutablePointer<UInt8>) {
+        let raw = UnsafeMutableRawPointer(base)
+        raw.storeBytes(of: digits(value >> 32).bigEndian, as: UInt64.self)
+        raw.storeBytes(of: digits(value & 0xFFFF_FFFF).bigEndian, toByteOffset: 8, as: UInt64.self)
     }
 
-    /// Reads `count` digits, 16 at most; nil where one is none.
-    static func number(_ bytes: UnsafeBufferPointer<UInt8>, at start: Int, count: Int) -> UInt64? {
-        var value: UInt64 = 0
-        for byte in bytes[start..<start + count] {
-            switch byte {
-            case 0x30...0x39: value = value << 4 | UInt64(byte & 0xF)
-            case 0x61...0x66: value = value << 4 | UInt64(byte - 0x57)
-            default: return nil
-            }
-        }
-        return value
+    /// The digits of 32 bits.
+    @inline(__always)
+    private static func digits(_ value: UInt64) -> UInt64 {
+        var nibbles = (value << 16 | value) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles << 8 | nibbles) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles << 4 | nibbles) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+    }
+
+    /// The 32 bits of eight digits; nil where one is none.
+    @inline(__always)
+    private static func number(_ digits: UInt64) -> UInt64? {
+        let letters = digits >> 6 & 0x0101_0101_0101_0101
+        var value = (digits & 0x0F0F_0F0F_0F0F_0F0F) &+ letters &* 9
+        value = (value >> 4 | value) & 0x00FF_00FF_00FF_00FF
+        value = (value >> 8 | value) & 0x0000_FFFF_0000_FFFF
+        value = (value >> 16 | value) & 0xFFFF_FFFF
+        // What is written again as it was has been digits.
+        return Hex.digits(value) == digits ? value : nil
+    }
+
+    @inline(__always)
+    private static func eight(_ bytes: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+    }
+
+    @inline(__always)
+    private static func four(_ bytes: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
+    }
+
+    /// Reads 16 digits; nil where one is none. There must be as many bytes.
+    static func number(_ bytes: UnsafeBufferPointer<UInt8>, at start: Int) -> UInt64? {
+        precondition(start >= 0 && start + 16 <= bytes.count, "16 bytes are there")
+        guard let base = bytes.baseAddress, let high = number(eight(base, start)),
+            let low = number(eight(base, start + 8))
+        else { return nil }
+        return high << 32 | low
+    }
+
+    /// The value of two digits; nil where one is none.
+    static func byte(_ high: UInt8, _ low: UInt8) -> UInt64? {
+        number(0x3030_3030_3030_0000 | UInt64(high) << 8 | UInt64(low))
     }
 
     /// The two halves of a UUID in its usual form, 8-4-4-4-12 digits; nil for anything else.
     static func uuid(_ bytes: UnsafeBufferPointer<UInt8>) -> (UInt64, UInt64)? {
-        guard bytes.count == 36, bytes[8] == 0x2D, bytes[13] == 0x2D, bytes[18] == 0x2D,
-            bytes[23] == 0x2D, let first = number(bytes, at: 0, count: 8),
-            let second = number(bytes, at: 9, count: 4),
-            let third = number(bytes, at: 14, count: 4),
-            let fourth = number(bytes, at: 19, count: 4),
-            let fifth = number(bytes, at: 24, count: 12)
+        guard bytes.count == 36, let base = bytes.baseAddress, bytes[8] == 0x2D,
+            bytes[13] == 0x2D, bytes[18] == 0x2D, bytes[23] == 0x2D,
+            let first = number(eight(base, 0)),
+            let second = number(four(base, 9) << 32 | four(base, 14)),
+            let third = number(four(base, 19) << 32 | four(base, 24)),
+            let fourth = number(eight(base, 28))
         else { return nil }
-        return (first << 32 | second << 16 | third, fourth << 48 | fifth)
+        return (first << 32 | second, third << 32 | fourth)
     }
 }

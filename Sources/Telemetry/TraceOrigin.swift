@@ -124,10 +124,9 @@ package struct TraceParent: Hashable, Sendable {
     private static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> TraceParent? {
         guard bytes.count == 55, bytes[0] == 0x30, bytes[1] == 0x30, bytes[2] == 0x2D,
             bytes[35] == 0x2D, bytes[52] == 0x2D,
-            let high = Hex.number(bytes, at: 3, count: 16),
-            let low = Hex.number(bytes, at: 19, count: 16),
-            let span = Hex.number(bytes, at: 36, count: 16), span != 0,
-            let flags = Hex.number(bytes, at: 53, count: 2),
+            let high = Hex.number(bytes, at: 3), let low = Hex.number(bytes, at: 19),
+            let span = Hex.number(bytes, at: 36), span != 0,
+            let flags = Hex.byte(bytes[53], bytes[54]),
             let trace = TraceID(high: high, low: low)
         else { return nil }
         return TraceParent(trace: trace, span: SpanID(span), isSampled: flags & 1 == 1)

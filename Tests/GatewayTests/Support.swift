@@ -7,6 +7,7 @@ import HTTP
 import Messaging
 import Projections
 import Synchronization
+import Telemetry
 import Testing
 
 struct Unexpected: Error {}
@@ -165,7 +166,8 @@ final class Rig {
         readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
         aside: @escaping Gateway.Aside = atOnce,
         asideForMetrics: @escaping Gateway.Aside = atOnce,
-        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil },
+        tracer: Tracer = .off
     ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
@@ -181,7 +183,7 @@ final class Rig {
             stock: services, desk: services, projections: projections,
             cursorKey: Array(repeating: 7, count: 32), feeds: feeds, readings: readings,
             aside: aside, asideForMetrics: asideForMetrics,
-            intakeRefusal: intakeRefusal, readiness: { ready.value })
+            intakeRefusal: intakeRefusal, tracer: tracer, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

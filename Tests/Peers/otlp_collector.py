@@ -141,6 +141,9 @@ def faults(spans, client, may_repeat):
         found.append(f"no span of {missing}")
     present = {(s, x.name, Span.SpanKind.Name(x.kind).removeprefix("SPAN_KIND_")) for s, x in spans}
     for part, name, kind in EXPECTED:
+        # What led to nothing that is published is lost with a process that dies before it has told of it.
+        if may_repeat and kind not in ("SERVER", "PRODUCER") and name != "call mail":
+            continue
         if (f"kassa-{part}", name, kind) not in present:
             found.append(f"no {kind} {name} of {part}")
     found += ways_that_do_not_begin_at(roots, by_id, spans)

@@ -12,11 +12,15 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
         _ batch: [Inbox<Core>.Pending], _ outputs: [EngineOutput<Core.Answer>],
         _ trail: EngineTrail, from began: Timestamp, to ended: Timestamp, failure: String?
     ) {
-        guard !batch.isEmpty || !trail.records.isEmpty else { return }
+        guard !batch.isEmpty || trail.events > 0 else { return }
         var told = BatchSpans()
         told.reserve(trail.handled.count + 8)
+        // When each source's messages came: each has one input in a batch at most.
+        var arrivals: [(source: Source, at: Timestamp)] = []
         for (pending, output) in zip(batch, outputs) {
             switch pending.input {
+            case .bulletins(let source, _), .page(let source, _):
+                arrivals.append((source, pending.at))
             case .command(let command, let context):
                 guard let origin = tracer.origin(of: context.metadata) else { continue }
                 let label = Core.label(of: command)
@@ -29,19 +33,22 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
             case .effect(let effect, _):
                 guard let origin = tracer.origin(of: effect.origin) else { continue }
                 told.link(origin.trace, effect.span(origin, Core.log), at: began)
-            case .bulletins, .page, .rewind, .published, .halt, .checkpoint, .parked: continue
+            case .rewind, .published, .halt, .checkpoint, .parked: continue
             }
         }
         for handled in trail.handled {
             let message = handled.message
             guard let origin = tracer.origin(of: message.metadata) else { continue }
+            let arrival = arrivals.first {
+                $0.source.log == message.identity.log && $0.source.channel == message.channel
+            }
             told.add(
                 message.handling(
-                    by: Core.log.value, origin, from: batch.arrival(of: message) ?? began,
-                    to: ended, failure: handled.parked))
+                    by: Core.log.value, origin, from: arrival?.at ?? began, to: ended,
+                    failure: handled.parked))
         }
-        addOwn(trail.records, from: began, to: ended, in: &told)
-        told.add(.commit(events: trail.records.count), from: began, to: ended, failure: failure)
+        addOwn(trail.own, from: began, to: ended, in: &told)
+        told.add(.commit(events: trail.events), from: began, to: ended, failure: failure)
         tracer.tell(told.spans)
     }
 
@@ -64,13 +71,16 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
 
     /// The span in which an event was recorded; nil where its trace is not told of.
     private func recorder(
-        of record: StoredRecord, _ metadata: Metadata, from began: Timestamp, to ended: Timestamp
+        of record: StoredRecord, _ metadata: Metadata, from began: Timestamp, to ended: Timestamp,
+        isRetold: Bool = false
     ) -> Span? {
         guard let origin = tracer.origin(of: metadata) else { return nil }
         let (stream, log) = (record.stream, Core.log)
         let id = origin.recorder(of: metadata, in: log, stream, at: record.recordedAt)
         func span(_ work: Span.Work, under parent: SpanID) -> Span {
-            Span(work, trace: origin.trace, id: id, parent: parent, start: began, end: ended)
+            Span(
+                work, trace: origin.trace, id: id, parent: parent, start: began, end: ended,
+                isRetold: isRetold)
         }
         if metadata.isOfTimer { return span(.timer(stream), under: origin.command(stream.id)) }
         guard let cause = metadata.cause else {
@@ -117,14 +127,15 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
 
     /// From the moment that it is on record: so it begins before whatever reads it, also where that
     /// is read from the log's feed before the relay comes to it.
-    private func publishing(_ message: Message, _ origin: TraceOrigin, to ended: Timestamp) -> Span
-    {
+    private func publishing(
+        _ message: Message, _ origin: TraceOrigin, to ended: Timestamp, isRetold: Bool = false
+    ) -> Span {
         Span(
             .publishing(message.event), trace: origin.trace,
             id: origin.publishing(message.identity),
             parent: origin.recorder(
                 of: message.metadata, in: Core.log, message.stream, at: message.recordedAt),
-            start: message.recordedAt, end: ended)
+            start: message.recordedAt, end: ended, isRetold: isRetold)
     }
 }
 
@@ -158,34 +169,16 @@ extension ServiceSpans {
             let form = Core.publication.forms(of: record).first
             // A command's events that stay in the log may be of another stream than it is about.
             if form != nil || metadata.cause != nil || metadata.isOfTimer,
-                let span = recorder(of: record, metadata, from: at, to: at),
+                let span = recorder(of: record, metadata, from: at, to: at, isRetold: true),
                 told.insert(Span.Link(span.trace, span.id)).inserted
             {
                 spans.append(span)
             }
             guard let form, record.position <= published else { continue }
             let message = record.message(form, previous: .start, metadata)
-            spans.append(publishing(message, origin, to: at))
+            spans.append(publishing(message, origin, to: at, isRetold: true))
         }
-        for place in spans.indices { spans[place].isRetold = true }
         tracer.tell(spans)
-    }
-}
-
-extension Array {
-    /// When a message came with this batch; nil where it did not.
-    fileprivate func arrival<Core: ServiceCore>(of message: Message) -> Timestamp?
-    where Element == Inbox<Core>.Pending {
-        for pending in self {
-            switch pending.input {
-            case .bulletins(let source, _), .page(let source, _):
-                if source.log == message.identity.log, source.channel == message.channel {
-                    return pending.at
-                }
-            case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: continue
-            }
-        }
-        return nil
     }
 }
 
