@@ -219,9 +219,14 @@ def main():
     options = arguments()
     os.mkdir(options.folder, 0o700)
     # Whoever ends us has all of it ended.
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     progress = Progress()
-    campaign = Campaign(options, progress)
+    try:
+        campaign = Campaign(options, progress)
+    except (Failed, OSError) as error:
+        progress.tell(f"scripts/chaos: {error}; see {options.folder}")
+        return 1
     code, is_kept = 1, True
     try:
         result = campaign.run()
@@ -240,8 +245,9 @@ def main():
         campaign.close()
         if is_kept:
             campaign.disk.keep()
-            progress.tell(f"seed {options.seed}; the log of faults is {options.folder}/faults.jsonl, "
-                          f"what all processes said is beside it, the shop in {campaign.shop.data}")
+            progress.tell(
+                f"seed {options.seed}; the log of faults is {options.folder}/faults.jsonl, what "
+                f"all processes said is beside it, the shop in {campaign.shop.data}")
         else:
             campaign.disk.unmount()
             shutil.rmtree(options.folder, ignore_errors=True)

@@ -73,7 +73,7 @@ def nothing_else(history):
 
 
 def reads_saw_writes(history):
-    """Whoever placed an order and asked for it with its token was never told that it is not there."""
+    """Whoever placed an order and asked for it with its token was not told that it is not there."""
     return "reads saw what was acknowledged", list(history["misread"])
 
 
@@ -103,8 +103,9 @@ def sagas_ended(history):
 
 
 def ended_as_they_had_to(history):
-    """What went wrong in the shop ended no order: those ended otherwise than well are the ones whose
-    customer, carrier or stock had it so. Only a clock that is ahead may use a customer's time up."""
+    """What went wrong in the shop ended no order: those that ended otherwise than well are the ones
+    whose customer, carrier or goods had it so. Only a clock that is ahead may use up a customer's
+    time."""
     wrong, reasons = [], Counter()
     ends = {order: (end, reason) for order, end, reason in history["orders"]["ends"]}
     cancelled = set(history["orders"]["cancel-requested"])
@@ -192,7 +193,7 @@ def money_balances(history):
 
 
 def stock_balances(history):
-    """Received = on hand + handed over, of each SKU; nothing is reserved; each receipt counts once."""
+    """Received = on hand + handed over, of each SKU; nothing is reserved, each receipt counts."""
     wrong = []
     received, gone = Counter(), Counter()
     references = Counter()
@@ -277,8 +278,8 @@ def stopped_cleanly(history):
 
 CHECKS = (
     quiet_again, acknowledged_once, nothing_else, reads_saw_writes, sagas_ended,
-    ended_as_they_had_to, cancellations_kept, nothing_parked, money_balances, stock_balances, accounts_balance,
-    rows_equal_replay, stopped_cleanly,
+    ended_as_they_had_to, cancellations_kept, nothing_parked, money_balances, stock_balances,
+    accounts_balance, rows_equal_replay, stopped_cleanly,
 )
 
 

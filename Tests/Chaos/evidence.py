@@ -1,4 +1,4 @@
-"""What a shop says of itself once it is quiet: its logs, its lists, its status. Judged in checks.py."""
+"""What a shop says of itself once it is quiet: its logs, lists and status. Judged in checks.py."""
 
 import json
 import subprocess

@@ -160,7 +160,7 @@ class Director:
         return {part: self.shop.parts().get(part, 0)}
 
     def _set_clock(self, part):
-        """The newest shift counts: together they could go beyond a day, which keys are known for."""
+        """The newest shift counts: together they could exceed a day, which keys are known for."""
         self.clocks.set(part, self.shifts[part][-1] if self.shifts[part] else 0)
 
     def _broker(self, fault):

@@ -3,7 +3,7 @@ import Testing
 
 /// Real processes under load, hit by what a seed draws. The campaign is in `Tests/Chaos`.
 @Suite struct ChaosTests {
-    private func campaign(_ arguments: String...) throws -> Finished {
+    private func campaign(_ arguments: [String]) throws -> Finished {
         try Shopctl.run(
             [
                 "env", "KASSA_SHOPCTL=\(Shopctl.path)", "\(Shopctl.root.path)/scripts/chaos",
@@ -12,7 +12,7 @@ import Testing
 
     /// Some forty seconds of faults, most kinds among them.
     @Test func `a campaign of faults breaks no promise`() throws {
-        let found = try campaign("--minutes", "0.7", "--seed", "3")
+        let found = try campaign(["--minutes", "0.7", "--seed", "3"])
         for line in found.error.split(separator: "\n") where line.contains("left out") {
             print("skipped: \"\(#fileID)\": \(line)")
         }
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func `the campaign's checks find each falsehood that they are fed`() throws {
-        let found = try campaign("--self-test")
+        let found = try campaign(["--self-test"])
         #expect(found.code == 0, "\(found.all)")
         #expect(found.output.contains("cases, 0 failed"))
     }
@@ -32,10 +32,7 @@ import Testing
         ["--broker", "none"], ["--without", "rain"], ["--fast"],
     ])
     func `a campaign that is called wrongly says how`(arguments: [String]) throws {
-        let found = try Shopctl.run(
-            [
-                "env", "KASSA_SHOPCTL=\(Shopctl.path)", "\(Shopctl.root.path)/scripts/chaos",
-            ] + arguments)
+        let found = try campaign(arguments)
         #expect(found.code == 2, "\(found.all)")
         #expect(found.error.contains("scripts/chaos: "))
     }
