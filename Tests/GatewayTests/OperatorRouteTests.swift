@@ -1,8 +1,10 @@
 import Domain
 import EventSourcing
+import EventStore
 import Gateway
 import HTTP
 import Messaging
+import Synchronization
 import Testing
 
 /// What operators see and do, over HTTP.
@@ -22,7 +24,7 @@ import Testing
             "/v1/parked?service=payments&source=orders%2Fto-payments&key=o-1&limit=7"
             + "&cursor=orders%2Fto-payments%4012"
         let answer = try rig.get(target)
-        #expect(answer.status == 200 && answer.text == #"{"messages":[]}"#)
+        #expect(answer.status == 200 && answer.body == Array(#"{"messages":[]}"#.utf8))
         var query = ParkedQuery()
         (query.source, query.key, query.limit) = ("orders/to-payments", "o-1", 7)
         query.cursor = .init(source: "orders/to-payments", position: Position(12))
@@ -157,7 +159,7 @@ import Testing
     }
 }
 
-private struct NoFeed: Feed {
+private final class NoFeed: Feed {
     func read(_ channel: String, after position: Position, limit: Int) throws(FeedError)
         -> FeedPage
     { throw .unavailable("there is none") }

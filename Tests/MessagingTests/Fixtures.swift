@@ -232,6 +232,8 @@ final class Shared<Value: Sendable>: Sendable {
 
 func sku(_ text: String) throws -> SKU { try #require(SKU(text)) }
 
+struct NoReport: Error {}
+
 extension Bench {
     /// Has an operator try a key's parked messages again.
     func retry(_ source: Source, _ key: String, isRehearsal: Bool = false) throws -> ParkedReport {
@@ -246,7 +248,7 @@ extension Bench {
             kind, source: source.description, key: key, isRehearsal: isRehearsal, instruction)
         let metadata = Metadata(correlation: "by hand", actor: instruction.actor)
         guard case .parked(let result) = try send(.parked(act, CommandContext(metadata: metadata)))
-        else { throw Unexpected() }
+        else { throw NoReport() }
         return result
     }
 }

@@ -102,7 +102,7 @@ import Testing
         let bad = Shared<Set<Int64>>([1])
         let (bench, source) = try bench(bad, count: 1)
         #expect(try bench.act(.discard(Position(1)), source, "a").get().left == 0)
-        #expect(bench.engine.parkedKeys(of: source).isEmpty)
+        #expect(try bench.engine.parkedKeys(of: source).isEmpty)
     }
 
     @Test func `edited data are what a retry applies, and both are on record`() throws {

@@ -160,7 +160,7 @@ import Testing
                 })
         }
         #expect(names(after).count == 3 && names(after) == names(before))
-        #expect(!before.contains(where: \.isRetold))
+        #expect(!before.contains { $0.isRetold })
         // One that was closed has told all.
         _ = queue.take(1000)
         let third = self.orders("copy")
