@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 
 from disk import MEBIBYTE
-from schedule import PARTS
 from shop import hit
 
 
@@ -185,7 +184,7 @@ class Director:
         if "ms" in fault.what:
             order["ms"] = fault.what["ms"]
         self.shop.misbehave(order)
-        return {"parts": parts or [part for part in PARTS if part != link]}
+        return {"link": link, "parts": parts or "all"}
 
 
 def stamp(seconds):

@@ -8,11 +8,16 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-CONNECTIONS = 8
+WRITERS = 8
+# Reads have connections of their own: while one waits to be shown what its token names, orders
+# would wait behind it.
+READERS = 4
 # No answer within so many seconds is none.
 ANSWER = 5.0
 # So many orders at most wait for an answer or to be asked for again; meanwhile none is new.
 MOST_OPEN = 400
+# So many reads at most wait; what more could be read is left out.
+MOST_READS = 100
 CURRENCIES = ("GBP", "EUR", "USD")
 SKUS = tuple(f"sku-{number}" for number in range(20))
 # Comes in by the handful: orders of it are often refused.
@@ -62,7 +67,7 @@ class Load:
         self.chance = random.Random(f"kassa chaos load {seed}")
         self.lock = threading.Condition()
         # What is to be done when: (time, number, task).
-        self.due, self.number = [], 0
+        self.due, self.reads_due, self.number = [], [], 0
         self.orders, self.receipts, self.cancellations = [], [], []
         # Reads of what was acknowledged, with its token, that were answered 404 or otherwise wrong.
         self.misread = []
@@ -81,8 +86,8 @@ class Load:
         for sku in SKUS:
             self._receive(sku, 1_000_000)
         self._receive(SCARCE, 20)
-        for index in range(CONNECTIONS):
-            thread = threading.Thread(target=self._work, name=f"client-{index}", daemon=True)
+        for queue in [self.due] * WRITERS + [self.reads_due] * READERS:
+            thread = threading.Thread(target=self._work, args=(queue,), daemon=True)
             thread.start()
             self.threads.append(thread)
         if not self.settle(30):
@@ -98,7 +103,7 @@ class Load:
         end = time.monotonic() + limit
         with self.lock:
             self.is_calm = True
-            while self.due or self.under_way:
+            while self.due or self.reads_due or self.under_way:
                 left = end - time.monotonic()
                 if left <= 0:
                     return False
@@ -117,14 +122,17 @@ class Load:
                 if request.state == "open"]
 
     def _later(self, task, delay=0.0):
+        self._queue(self.due, task, delay)
+
+    def _queue(self, queue, task, delay):
         with self.lock:
             self.number += 1
-            heapq.heappush(self.due, (time.monotonic() + delay, self.number, task))
-            self.lock.notify()
+            heapq.heappush(queue, (time.monotonic() + delay, self.number, task))
+            self.lock.notify_all()
 
-    def _work(self):
+    def _work(self, queue):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER)
-        while (task := self._take()) is not None:
+        while (task := self._take(queue)) is not None:
             try:
                 task(connection)
             finally:
@@ -132,16 +140,16 @@ class Load:
                     self.under_way -= 1
                     self.lock.notify_all()
 
-    def _take(self):
+    def _take(self, queue):
         """The next task, once it is due; None when it is over."""
         with self.lock:
             while not self.is_over:
                 now = time.monotonic()
                 self._make(now)
-                if self.due and self.due[0][0] <= now:
+                if queue and queue[0][0] <= now:
                     self.under_way += 1
-                    return heapq.heappop(self.due)[2]
-                next_due = self.due[0][0] if self.due else now + 0.2
+                    return heapq.heappop(queue)[2]
+                next_due = queue[0][0] if queue else now + 0.2
                 soonest = next_due if self.is_calm else min(next_due, self.next_order)
                 self.lock.wait(max(0.001, min(soonest - now, 0.2)))
             return None
@@ -256,8 +264,8 @@ class Load:
             whim = self.chance.random()
             if whim < 0.04:
                 self._cancel(order)
-        if whim > 0.85:
-            self._later(lambda connection: self._read(connection, order, 5))
+        if whim > 0.85 and len(self.reads_due) < MOST_READS:
+            self._queue(self.reads_due, lambda connection: self._read(connection, order, 5), 0.0)
         elif whim > 0.83:
             # The answer got lost on the client's side, say: the same must come again.
             self._later(lambda connection: self._ask(connection, order), 0.5)
@@ -276,7 +284,9 @@ class Load:
                 return
             self.late_reads += 1
         if attempts > 1:
-            self._later(lambda connection: self._read(connection, order, attempts - 1), 1.0)
+            self._queue(
+                self.reads_due, lambda connection: self._read(connection, order, attempts - 1),
+                1.0)
 
     def _send(self, connection, method, path, headers, body=None):
         """Status, headers and body of the answer; None where there is none to be read."""
