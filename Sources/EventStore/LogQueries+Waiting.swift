@@ -34,8 +34,8 @@ extension LogQueries {
         }
     }
 
-    /// Timers whose key begins with `prefix` and comes after `key`, by key, but for those whose data
-    /// begin so.
+    /// Timers whose key begins with `prefix` and comes after `key`, by key, but for those whose
+    /// data begin so.
     package func timers(
         prefix: String, after key: String?, butFor data: String? = nil, limit: Int
     ) throws(StoreError) -> [Timer] {

@@ -178,7 +178,8 @@ extension ParkedHistory.Event: StoredEvent {
 extension ParkedHistory.ParkedText {
     init(_ message: ParkedMessage) {
         self.init(
-            source: message.source, position: message.position, id: message.id,
+            source: message.source, position: message.position,
+            id: message.message?.identity.description ?? message.id,
             data: String(decoding: message.payload, as: UTF8.self))
     }
 

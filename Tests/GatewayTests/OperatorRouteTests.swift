@@ -50,11 +50,9 @@ import Testing
 
     @Test func `a checkout is shown with what of it is parked, without the data`() throws {
         let rig = try rig()
+        let message = #"{"source":"s","position":3,"key":"o-1","data":{}}"#
         rig.services.shown.withLock {
-            $0 = .success(
-                Array(
-                    #"{"order":"o-1","messages":[{"source":"s","position":3,"key":"o-1","data":{}}]}"#
-                        .utf8))
+            $0 = .success(Array(#"{"order":"o-1","messages":[\#(message)]}"#.utf8))
         }
         let answer = try rig.get("/v1/sagas/o-1")
         #expect(answer.status == 200)

@@ -11,7 +11,7 @@ import Testing
     private let runtime = SimulatedRuntime(seed: 1)
     private let type = EventType("order.placed")
 
-    /// A service that cannot apply messages at these positions, with the messages of key `a` parked.
+    /// A service that cannot apply messages at these positions, with those of key `a` parked.
     private func bench(_ bad: Shared<Set<Int64>>, count: Int = 4) throws
         -> (Bench<ProbeCore>, Source)
     {

@@ -101,8 +101,8 @@ extension ParkedMessage {
             json.member("source", source)
             json.member("position", position.value)
             json.member("key", key)
-            json.member("id", id)
             if let message {
+                json.member("id", message.identity.description)
                 json.member("type", message.type.name)
                 json.member("schema", Int64(message.type.schema))
                 json.member("recordedAt", message.recordedAt.description)

@@ -104,8 +104,10 @@ extension ServiceSight {
                 json.member("waitingCheckouts", openCheckouts.waiting)
             }
             if let oldestParked { json.member("oldestParked", oldestParked.microseconds) }
-            json.member("sagas") { json in
-                json.array { json in for count in sagas { count.encode(to: &json) } }
+            if !sagas.isEmpty {
+                json.member("sagas") { json in
+                    json.array { json in for count in sagas { count.encode(to: &json) } }
+                }
             }
             guard let log else { return }
             json.member("epoch", log.epoch.value)
@@ -142,8 +144,10 @@ extension ServiceSight {
         oldestParked = try json.optionalInteger("oldestParked").map {
             Timestamp(microseconds: $0)
         }
-        sagas = try json.array("sagas").enumerated().map { (index, value) throws(JSONError) in
-            try SagaStepCount(JSONObject(value, at: "\(json.path("sagas"))/\(index)"))
+        if json["sagas"] != nil {
+            sagas = try json.objects("sagas").map { (count) throws(JSONError) in
+                try SagaStepCount(count)
+            }
         }
         guard let epoch = try json.optionalInteger("epoch") else { return }
         var log = Log(epoch: Epoch(epoch), head: Position(try json.integer("head")))
