@@ -151,7 +151,8 @@ import Testing
         _ = queue.take(1000)
         let again = self.orders("copy")
         try again.start()
-        let after = try spans(2, isPublishing).filter(\.isRetold)
+        // The newest event may not have gone out on all its channels: it is published once more.
+        let after = try spans(2, isPublishing)
         again.stop()
         func names(_ spans: [Span]) -> Set<String> {
             Set(
@@ -160,7 +161,7 @@ import Testing
                 })
         }
         #expect(names(after).count == 3 && names(after) == names(before))
-        #expect(!before.contains { $0.isRetold })
+        #expect(before.allSatisfy { !$0.isRetold } && after.contains { $0.isRetold })
         // One that was closed has told all.
         _ = queue.take(1000)
         let third = self.orders("copy")

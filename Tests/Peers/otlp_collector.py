@@ -1,8 +1,8 @@
 """A collector of OpenTelemetry's: reads what is posted as opentelemetry-proto has it, and judges
 traces as trees.
 
-POST /v1/traces       a post of OTLP/HTTP in its JSON encoding; what is none is refused with 400, and
-                      kept as a problem
+POST /v1/traces       a post of OTLP/HTTP in its JSON encoding; what is none is refused with 400,
+                      and kept as a problem
 GET  /problems        what was wrong so far, a line each; empty where nothing was
 GET  /check?trace=ID  200 where the spans of that trace are the whole tree of one order, else 409,
                       with what is missing; client=ID: the span of the client's that the root has
@@ -135,8 +135,8 @@ def faults(spans, client, may_repeat):
     for same in by_id.values():
         if len(same) > 1 and not may_repeat:
             found.append(f"{same[0][1].name} came {len(same)} times")
-        # What a dead process had told and another tells again is the same work, but for what the log
-        # does not know.
+        # What a dead process had told and another tells again is the same work, but for what the
+        # log does not know.
         if len({(service, span.kind, span.parent_span_id) for service, span in same}) > 1:
             found.append(f"{[(s, x.name) for s, x in same]} have one id")
     roots = [s for s in spans if s[1].parent_span_id.hex() == client]

@@ -74,14 +74,18 @@ import Testing
         guard let collector = try Collector(folder) else { return }
         let shop = try RunningShop(folder, as: form, options: ["--trace-to", collector.url])
         try shop.receive("mug", 100)
-        let own = try placed(shop)
         let (id, span) = Self.client
-        let foreign = try placed(shop, ["traceparent": "00-\(id)-\(span)-01"])
         let unsampled = String(id.reversed())
-        let untold = try placed(shop, ["traceparent": "00-\(unsampled)-\(span)-00"])
-        for answer in [own, foreign, untold] {
-            #expect(try shop.end(of: answer["id"])["status"] == "completed")
+        var answers: [Answer] = []
+        for headers in [
+            [:], ["traceparent": "00-\(id)-\(span)-01"],
+            ["traceparent": "00-\(unsampled)-\(span)-00"],
+        ] as [HTTPHeaders] {
+            // One after the other: a commit is below the first of those that it is for.
+            answers.append(try placed(shop, headers))
+            #expect(try shop.end(of: answers[answers.count - 1]["id"])["status"] == "completed")
         }
+        let own = answers[0]
         try eventually("all mails are sent") { try mails(shop) == 12 }
         #expect(try trace(own) == Answer.digits(own.headers["X-Correlation-Id"]))
         // What is queued is sent at the end.
