@@ -107,7 +107,7 @@ struct WireSample: Sendable, CustomTestStringConvertible {
                 optional: [
                     "key", "metadata.cause", "metadata.trace", "metadata.occurredAt",
                     "draft.customer", "draft.contact", "draft.reference", "draft.shipping",
-                    "draft.lines.description", "reference", "customer", "contact",
+                    "draft.lines.description", "reference", "customer", "contact", "isRehearsal",
                 ]
             ) { try InnerCommand($0).bytes }
         }
@@ -194,7 +194,8 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             """
             "service":{"isUp":true,"inputs":3,"refused":4,"calls":5,"parked":6,"openCheckouts":8,\
             "waitingCheckouts":7,"oldestParked":21,"sagas":[{"step":"pack","direction":"undo",\
-            "open":2,"stuck":1,"oldestAt":"2026-01-02T03:04:05.678901Z"}],"epoch":2,"head":40,"haltReason":"it is behind","waiting":9,\
+            "open":2,"stuck":1,"oldestAt":"2026-01-02T03:04:05.678901Z"}],\
+            "epoch":2,"head":40,"haltReason":"it is behind","waiting":9,\
             "begun":10,"read":[{"source":"orders/facts","position":12,"asOf":13}]},\
             "isCounted":true,"diskFree":14,"diskHeld":15,"isIntakeStopped":true,"mailsSent":16,\
             "mailsFailed":17,"streams":[{"stream":"kassa-orders","messages":18,"bytes":19}]
