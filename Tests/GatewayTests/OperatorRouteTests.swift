@@ -157,7 +157,8 @@ import Testing
     }
 }
 
-private final class NoFeed: Feed {
+/// A feed that cannot be read.
+final class NoFeed: Feed {
     func read(_ channel: String, after position: Position, limit: Int) throws(FeedError)
         -> FeedPage
     { throw .unavailable("there is none") }

@@ -2,6 +2,7 @@ import EventSourcing
 import Gateway
 import Glibc
 import HTTP
+import Messaging
 import Telemetry
 import Testing
 
@@ -51,6 +52,28 @@ import Testing
         #expect(span.parent?.description == "00f067aa0ba902b7")
         let metadata = try #require(rig.services.calls.first).context.metadata
         #expect(span.id == TraceOrigin(metadata).request("A-1"))
+    }
+
+    @Test(arguments: [
+        ("/v1/sagas/o-1/acts", #""act":"retry""#, "o-1"),
+        ("/v1/orders/o-1/corrections", #""customer":"bob""#, "o-1"),
+        ("/v1/parked/orders/acts", #""act":"retry","source":"s","key":"k-1""#, "k-1"),
+    ])
+    func `an operator's act has its request above it`(path: String, act: String, subject: String)
+        throws
+    {
+        let rig = try Rig(
+            feeds: [LogName("orders"): NoFeed()],
+            tracer: Tracer(part: "gateway", sampler: Sampler(share: 1), queue: queue))
+        #expect(try rig.post(path, #"{\#(act),"by":"ann","why":"w"}"#).status == 200)
+        let span = try span()
+        let metadata = try #require(rig.services.calls.first).context.metadata
+        #expect(span.id == TraceOrigin(metadata).request(subject))
+        guard case .request(_, _, _, 200, let stream?) = span.work else {
+            Issue.record("\(span.work)")
+            return
+        }
+        #expect(stream.id == subject)
     }
 
     @Test func `what is not sampled is not told, and says so to the client`() throws {

@@ -88,6 +88,31 @@ import Testing
         #expect(!quiet.shop.outside.books.mails.isEmpty)
     }
 
+    @Test func `where a key is damaged no contact is recorded, neither sealed nor in the clear`()
+        throws
+    {
+        let quiet = try QuietShop()
+        try quiet.orders.start()
+        #expect(try quiet.place("a", contact: Self.address).answered != nil)
+        let connection = try Connection(path: quiet.orders.path, mode: .writer)
+        try connection.execute("UPDATE keys SET key = x'0102'")
+        let placed = try #require(try quiet.place("b", contact: Self.address).answered?.0)
+        guard case .refused(.invalid(let why)) = placed else {
+            Issue.record("\(placed)")
+            return
+        }
+        #expect(why.contains("is damaged"))
+        let instruction = try #require(Instruction(by: "ann", why: "mistyped"))
+        let corrected = quiet.orders.submit(
+            .correct(try orderID("a"), customer: nil, contact: "new@secret.example", instruction),
+            context())
+        #expect(corrected.answered?.0 == .refused(.invalid(why)))
+        let records = try LogReader(path: quiet.orders.path).queries
+            .log(after: .start, limit: 100)
+        #expect(!records.contains { contains($0.data, "secret.example") })
+        #expect(!records.contains { $0.stream.id == "b" })
+    }
+
     @Test func `after an erasure no mail is sent any more, and every leaf still fits`() throws {
         let quiet = try QuietShop()
         let both: [any SimulatedProcess] = [quiet.orders, quiet.shop.notifications]

@@ -138,6 +138,40 @@ import Testing
         #expect(span.failure == "it is bad")
     }
 
+    @Test func `an operator's act on a parked message is told, and what it recorded is below it`()
+        throws
+    {
+        let isMended = Shared(false)
+        let probe = runner {
+            ProbeCore { (message) throws(ReactionError) in
+                guard !isMended.value else { return }
+                throw .poison("it is bad")
+            }
+        }
+        try probe.start()
+        defer { probe.stop() }
+        var publisher = Publisher("orders", Publication.facts, runtime)
+        let message = publisher.event(Order.Event.confirmed, of: StreamID("order", "o1"))
+        _ = probe.request(.bulletins(publisher.source, [message]))
+        _ = try spans(2)
+        isMended.value = true
+        let instruction = try #require(Instruction(by: "ann", why: "w"))
+        func act(_ key: String) -> EngineInput<ProbeCore> {
+            .parked(
+                ParkedAct(
+                    .retry, source: publisher.source.description, key: key, isRehearsal: false,
+                    instruction), asked)
+        }
+        _ = probe.request(act("o1"))
+        let origin = TraceOrigin(asked.metadata)
+        let told = try #require(
+            try spans(1) { $0.id == origin.command("o1") }.last { $0.id == origin.command("o1") })
+        #expect(told.parent == origin.request("o1") && told.failure == nil)
+        _ = probe.request(act("o2"))
+        let refused = try spans(1) { $0.id == origin.command("o2") }
+        #expect(refused.contains { $0.failure?.contains("o2 is parked") == true })
+    }
+
     @Test func `after a death what the log says was done is told again, under the same names`()
         throws
     {

@@ -22,18 +22,17 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
             case .bulletins(let source, _), .page(let source, _):
                 arrivals.append((source, pending.at))
             case .command(let command, let context):
-                guard let origin = tracer.origin(of: context.metadata) else { continue }
-                let label = Core.label(of: command)
-                told.add(
-                    Span(
-                        .command(label.name, label.subject), trace: origin.trace,
-                        id: origin.command(label.subject.id),
-                        parent: origin.request(label.subject.id), start: pending.at, end: ended,
-                        failure: output.failure))
+                add(
+                    Core.label(of: command), context, from: pending.at, to: ended,
+                    failure: output.failure, in: &told)
+            case .parked(let act, let context):
+                add(
+                    act.label, context, from: pending.at, to: ended, failure: output.failure,
+                    in: &told)
             case .effect(let effect, _):
                 guard let origin = tracer.origin(of: effect.origin) else { continue }
                 told.link(origin.trace, effect.span(origin, Core.log), at: began)
-            case .rewind, .published, .halt, .checkpoint, .parked: continue
+            case .rewind, .published, .halt, .checkpoint: continue
             }
         }
         for handled in trail.handled {
@@ -50,6 +49,19 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
         addOwn(trail.own, from: began, to: ended, in: &told)
         told.add(.commit(events: trail.events), from: began, to: ended, failure: failure)
         tracer.tell(told.spans)
+    }
+
+    /// Adds a command, under the request that it came with.
+    private func add(
+        _ label: CommandLabel, _ context: CommandContext, from began: Timestamp,
+        to ended: Timestamp, failure: String?, in told: inout BatchSpans
+    ) {
+        guard let origin = tracer.origin(of: context.metadata) else { return }
+        told.add(
+            Span(
+                .command(label.name, label.subject), trace: origin.trace,
+                id: origin.command(label.subject.id), parent: origin.request(label.subject.id),
+                start: began, end: ended, failure: failure))
     }
 
     /// Adds what nobody sent: timers that came due, and what had waited.
@@ -199,8 +211,16 @@ extension EngineOutput where Answer: ServiceAnswer {
         case .answer(let answer, _): answer.refusal
         case .keyReused: "the idempotency key was used for another request"
         case .unknown(let why), .unavailable(let why), .stopped(let why): why
-        case .taken, .at, .gap, .foreign, .done, .parked: nil
+        case .parked(.failure(.notFound(let why))), .parked(.failure(.invalid(let why))): why
+        case .parked(.success(let report)): report.stop?.reason
+        case .taken, .at, .gap, .foreign, .done: nil
         }
+    }
+}
+
+extension ParkedAct {
+    fileprivate var label: CommandLabel {
+        CommandLabel("act on parked messages", StreamID("parked", key))
     }
 }
 

@@ -167,7 +167,9 @@ extension Gateway {
             }
         let act = ParkedAct(
             what, source: source, key: key, isRehearsal: isRehearsal, instruction)
-        desk.act(act, on: service, context: try exchange.context(of: instruction)) { outcome in
+        let context = try exchange.context(of: instruction)
+        exchange.concerns(StreamID("parked", key))
+        desk.act(act, on: service, context: context) { outcome in
             guard case .parked(let report) = outcome else {
                 return exchange.fail(Self.problem(outcome))
             }
@@ -232,6 +234,7 @@ extension Gateway {
             throw RequestError(BodyFields.invalid(fields.errors))
         }
         let context = try exchange.context(of: instruction)
+        exchange.concerns(StreamID("checkout", order.value))
         desk.steer(order, steering, instruction, context: context) { outcome in
             exchange.conclude(outcome) { json in
                 json.member("order", order.value)
@@ -256,6 +259,7 @@ extension Gateway {
         try fields.check()
         guard let instruction else { throw RequestError(BodyFields.invalid(fields.errors)) }
         let context = try exchange.context(of: instruction)
+        exchange.concerns(StreamID("order", order.value))
         desk.correct(
             order, OrderCorrection(customer: customer, contact: contact, instruction),
             context: context

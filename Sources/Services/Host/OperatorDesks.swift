@@ -69,6 +69,12 @@ struct LocalDesk: OperatorClient {
     }
 }
 
+private struct NoPart: Error, CustomStringConvertible {
+    let service: LogName
+    init(of service: LogName) { self.service = service }
+    var description: String { "no part of the shop owns the log \(service)" }
+}
+
 /// The services under an operator's hand where they run in other processes.
 struct RemoteDesk: OperatorClient {
     /// A person waits, and a part that answers does so at once.
@@ -77,7 +83,7 @@ struct RemoteDesk: OperatorClient {
     let services: RemoteServices
 
     func parked(of service: LogName, _ query: ParkedQuery) throws -> [UInt8] {
-        guard let part = ShopPart(owning: service) else { return [] }
+        guard let part = ShopPart(owning: service) else { throw NoPart(of: service) }
         return try services.peers.body(part, .get, query.target, within: Self.patience)
     }
 

@@ -72,7 +72,11 @@ extension OrdersCore {
         clear = contact ?? clear
         var sealed: String?
         if hasChanged || (customer != nil && customer != draft.customer), let clear {
-            sealed = try seal(clear, of: owner, in: transaction)
+            do {
+                sealed = try seal(clear, of: owner, in: transaction)
+            } catch let error as StoreError {
+                throw error
+            } catch { return .refused(.invalid("\(error)")) }
         }
         let changed = customer == draft.customer ? nil : customer
         let correction = Order.Correction(customer: changed, contact: sealed, instruction)

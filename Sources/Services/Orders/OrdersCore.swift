@@ -146,9 +146,9 @@ package final class OrdersCore: ServiceCore {
     {
         guard let contact = draft.contact else { return draft }
         let owner = owner(of: order, draft.customer)
-        guard let sealed = try seal(contact, of: owner, in: transaction) else { return draft }
         return try Order.Draft(
-            customer: draft.customer, contact: sealed, currency: draft.currency,
+            customer: draft.customer,
+            contact: try seal(contact, of: owner, in: transaction), currency: draft.currency,
             lines: draft.lines, token: draft.token, reference: draft.reference,
             shipping: draft.shipping)
     }
@@ -159,12 +159,12 @@ package final class OrdersCore: ServiceCore {
     }
 
     /// A contact sealed under its owner's key, with the owner's name in front.
-    func seal(_ contact: String, of owner: String, in transaction: Transaction)
-        throws(StoreError) -> String?
-    {
+    ///
+    /// - Throws: `DamagedKey`: a contact that cannot be sealed is not recorded; `StoreError`.
+    func seal(_ contact: String, of owner: String, in transaction: Transaction) throws -> String {
         let bytes = try transaction.sealingKey(of: owner, fresh: randomBytes(32))
         guard let key = SealingKey(bytes), let nonce = SealingNonce(randomBytes(12)) else {
-            return nil
+            throw DamagedKey(owner: owner)
         }
         return "\(owner) \(SealedText.seal(contact, key: key, nonce: nonce, place: owner))"
     }
@@ -355,5 +355,14 @@ package final class OrdersCore: ServiceCore {
     {
         // The orders service calls nobody; an effect in its file is none of this build's.
         try transaction.finish(effect)
+    }
+}
+
+/// The key that an owner's personal data are sealed under is not one.
+struct DamagedKey: Error, CustomStringConvertible {
+    let owner: String
+
+    var description: String {
+        "the key of \(owner) is damaged, so that no contact can be sealed; restore orders.db"
     }
 }
