@@ -2,16 +2,21 @@
 import PackageDescription
 
 /// The language mode and the checks that every target shares.
-let settings: [SwiftSetting] = [
+let checks: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
-    // The targets are one program: what one calls in another is optimized as if it stood beside.
-    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
+
+/// The targets are one program: what one calls in another is optimized as if it stood beside.
+let settings =
+    checks + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+/// Tests call what is optimized; to optimize them as well would take most of a build's time.
+let testSettings = checks + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 func target(_ name: String, path: String? = nil, uses: [String] = []) -> Target {
     .target(
@@ -28,7 +33,7 @@ func service(_ name: String) -> Target {
 
 func tests(_ name: String, uses: [String]) -> Target {
     .testTarget(
-        name: name, dependencies: uses.map { .byName(name: $0) }, swiftSettings: settings)
+        name: name, dependencies: uses.map { .byName(name: $0) }, swiftSettings: testSettings)
 }
 
 let package = Package(
