@@ -40,6 +40,8 @@ let package = Package(
         .target(name: "CPlatform"),
         .target(name: "CWriteAhead", dependencies: ["CSQLite"]),
         .target(name: "CSimulatedDisk", dependencies: ["CSQLite"]),
+        // Its assets are embedded by its source, and built by nobody else.
+        .target(name: "CConsole", exclude: ["assets"]),
         target("EventSourcing"),
         target("Arguments"),
         target("Domain", uses: ["EventSourcing"]),
@@ -65,7 +67,10 @@ let package = Package(
         service("Notifications"),
         target(
             "Gateway", path: "Sources/Services/Gateway",
-            uses: ["EventSourcing", "Domain", "Projections", "Messaging", "HTTP", "Telemetry"]),
+            uses: [
+                "EventSourcing", "Domain", "Projections", "Messaging", "HTTP", "Telemetry",
+                "CConsole",
+            ]),
         target(
             "Host", path: "Sources/Services/Host",
             uses: [
@@ -132,7 +137,8 @@ let package = Package(
         tests(
             "ScenarioTests",
             uses: [
-                "shopctl", "Host", "HTTP", "EventStore", "EventSourcing", "Messaging", "NATS",
+                "shopctl", "Host", "Orders", "HTTP", "EventStore", "EventSourcing", "Messaging",
+                "NATS",
                 "Net",
             ]),
         tests(

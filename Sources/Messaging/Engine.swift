@@ -18,8 +18,8 @@ package enum EngineInput<Core: ServiceCore>: Sendable {
     case halt(String)
     /// Where a source is read to.
     case checkpoint(Source)
-    /// An operator wants the parked messages of a key applied again, in order.
-    case retry(Source, key: String)
+    /// An operator's act on the parked messages of a key.
+    case parked(ParkedAct, CommandContext)
 }
 
 /// A bulletin, with what the broker carried, should it have to be parked.
@@ -44,6 +44,8 @@ package enum EngineOutput<Answer: Sendable>: Sendable {
     /// The source stands still until a newer build runs.
     case stopped(String)
     case done
+    /// What came of an operator's act.
+    case parked(Result<ParkedReport, ParkedRefusal>)
     /// The commit failed: what was asked may be done or not. Ask again with the same key.
     case unknown(String)
     /// Nothing was done.
@@ -240,8 +242,8 @@ package final class Engine<Core: ServiceCore> {
             return .done
         case .halt: return .done
         case .checkpoint(let source): return .at(checkpoint(of: source))
-        case .retry(let source, let key):
-            return try retry(source, key: key, in: transaction)
+        case .parked(let asked, let context):
+            return .parked(try act(asked, context, in: transaction))
         }
     }
 
@@ -362,7 +364,7 @@ extension EngineOutput {
     /// The output to bulletins, which carries no answer.
     package var withoutAnswer: EngineOutput<NoAnswer> {
         switch self {
-        case .answer, .keyReused, .done: .done
+        case .answer, .keyReused, .done, .parked: .done
         case .taken: .taken
         case .at(let checkpoint): .at(checkpoint)
         case .gap(let checkpoint): .gap(checkpoint)
@@ -382,7 +384,7 @@ extension EngineInput {
     fileprivate var carries: Source? {
         switch self {
         case .bulletins(let source, _), .page(let source, _): source
-        case .command, .rewind, .effect, .published, .halt, .checkpoint, .retry: nil
+        case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: nil
         }
     }
 }

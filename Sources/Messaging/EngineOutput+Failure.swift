@@ -5,7 +5,7 @@ extension EngineOutput where Answer: ServiceAnswer {
         case .answer(let answer, _): answer.refusal
         case .keyReused: "the idempotency key was used for another request"
         case .unknown(let why), .unavailable(let why), .stopped(let why): why
-        case .taken, .at, .gap, .foreign, .done: nil
+        case .taken, .at, .gap, .foreign, .done, .parked: nil
         }
     }
 }

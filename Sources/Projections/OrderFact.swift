@@ -19,6 +19,8 @@ enum OrderFact: Sendable {
     case delivery(Delivery.Phase, reason: String?)
     case handedOver(tracking: String)
     case mailSent
+    /// Whose the order is, where that was wrong.
+    case corrected(customer: String?)
     case stockReceived(StockLine)
     /// It changes no column, or is not known here; its order's timeline has it all the same.
     case other
@@ -126,6 +128,9 @@ extension OrderFact {
         "order.rejected": closed(.rejected),
         "order.cancelled": closed(.cancelled),
         "order.expired": closed(.expired),
+        "order.corrected": { (json) throws(JSONError) in
+            .corrected(customer: try json.optionalString("customer"))
+        },
         "payment.authorization-requested": { (json) throws(JSONError) in
             .payment(.authorizing, PaymentFact(amount: try amount(json)))
         },

@@ -13,7 +13,8 @@ enum ShopCommand {
         example: "shopctl up",
         subcommands: [
             UpCommand.command, ServeCommand.command, StatusCommand.command, OrderCommand.command,
-            StockCommand.command, EventsCommand.command,
+            StockCommand.command, SagaCommand.command, ParkedCommand.command,
+            EventsCommand.command,
             ImportCommand.command, ReplayCommand.command, ReportCommand.command,
             ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
             EpochCommand.command, BenchCommand.command, SimulateCommand.command,
@@ -32,6 +33,8 @@ enum ShopCommand {
             case "status": return try StatusCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)
             case "stock": try StockCommand.run(invocation)
+            case "saga": try SagaCommand.run(invocation)
+            case "parked": return try ParkedCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
             case "projections": try ProjectionsCommand.run(invocation)

@@ -1,10 +1,12 @@
-"""A collector of OpenTelemetry's: reads what is posted as opentelemetry-proto has it, and judges traces as trees.
+"""A collector of OpenTelemetry's: reads what is posted as opentelemetry-proto has it, and judges
+traces as trees.
 
-POST /v1/traces       a post of OTLP/HTTP in its JSON encoding; what is none is refused with 400, and kept as a problem
+POST /v1/traces       a post of OTLP/HTTP in its JSON encoding; what is none is refused with 400,
+                      and kept as a problem
 GET  /problems        what was wrong so far, a line each; empty where nothing was
-GET  /check?trace=ID  200 where the spans of that trace are the whole tree of one order, else 409, with what is missing;
-                      client=ID: the span of the client's that the root has for its parent; repeated=1: a span may have
-                      come twice, as after a death
+GET  /check?trace=ID  200 where the spans of that trace are the whole tree of one order, else 409,
+                      with what is missing; client=ID: the span of the client's that the root has
+                      for its parent; repeated=1: a span may have come twice, as after a death
 GET  /spans?trace=ID  its spans, a line each
 """
 
@@ -22,8 +24,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 MOST_BYTES = 512 * 1024
 MOST_SPANS = 2000
-SERVICES = {f"kassa-{part}" for part in ("gateway", "orders", "payments", "deliveries", "notifications")}
-# What an order that comes to its end, with a mail address, has at least one span of: service, name, kind.
+SERVICES = {
+    f"kassa-{part}" for part in ("gateway", "orders", "payments", "deliveries", "notifications")
+}
+# What an order that comes to its end, with a mail address, has at least one span of: service,
+# name, kind.
 EXPECTED = [
     ("gateway", "POST /v1/orders", "SERVER"),
     ("orders", "place order", "INTERNAL"),
@@ -77,10 +82,18 @@ def take(body):
                 with_bytes(span)
     if not 0 < count <= MOST_SPANS:
         raise ValueError(f"{count} spans in a body")
-    request = json_format.Parse(json.dumps(document), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+    request = json_format.Parse(
+        json.dumps(document), ExportTraceServiceRequest(), ignore_unknown_fields=False
+    )
     for resource in request.resource_spans:
         known = {entry.key: entry.value for entry in resource.resource.attributes}
-        missing = {"service.name", "service.version", "service.instance.id", "process.pid", "host.name"} - set(known)
+        missing = {
+            "service.name",
+            "service.version",
+            "service.instance.id",
+            "process.pid",
+            "host.name",
+        } - set(known)
         if missing:
             raise ValueError(f"a resource without {missing}")
         for scope in resource.scope_spans:
@@ -107,7 +120,9 @@ def judge(span):
         raise ValueError(f"{span.name} has an attribute twice: {names}")
     if len(span.links) > 31:
         raise ValueError(f"{span.name} has {len(span.links)} links")
-    if span.HasField("status") and (span.status.code != Status.STATUS_CODE_ERROR or not span.status.message):
+    if span.HasField("status") and (
+        span.status.code != Status.STATUS_CODE_ERROR or not span.status.message
+    ):
         raise ValueError(f"{span.name} has a status that says nothing")
 
 
@@ -120,7 +135,8 @@ def faults(spans, client, may_repeat):
     for same in by_id.values():
         if len(same) > 1 and not may_repeat:
             found.append(f"{same[0][1].name} came {len(same)} times")
-        # What a dead process had told and another tells again is the same work, but for what the log does not know.
+        # What a dead process had told and another tells again is the same work, but for what the
+        # log does not know.
         if len({(service, span.kind, span.parent_span_id) for service, span in same}) > 1:
             found.append(f"{[(s, x.name) for s, x in same]} have one id")
     roots = [s for s in spans if s[1].parent_span_id.hex() == client]
@@ -135,13 +151,17 @@ def faults(spans, client, may_repeat):
             continue
         earliest = min(above.start_time_unix_nano for _, above in by_id[parent])
         if span.start_time_unix_nano < earliest:
-            found.append(f"{service} {span.name} begins {earliest - span.start_time_unix_nano} ns before its parent")
+            found.append(
+                f"{service} {span.name} begins {earliest - span.start_time_unix_nano} ns before "
+                "its parent"
+            )
     missing = SERVICES - {service for service, _ in spans}
     if missing:
         found.append(f"no span of {missing}")
     present = {(s, x.name, Span.SpanKind.Name(x.kind).removeprefix("SPAN_KIND_")) for s, x in spans}
     for part, name, kind in EXPECTED:
-        # What led to nothing that is published is lost with a process that dies before it has told of it.
+        # What led to nothing that is published is lost with a process that dies before it has told
+        # of it.
         if may_repeat and kind not in ("SERVER", "PRODUCER") and name != "call mail":
             continue
         if (f"kassa-{part}", name, kind) not in present:
@@ -208,13 +228,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def line(service, span):
     took = (span.end_time_unix_nano - span.start_time_unix_nano) // 1000
-    told = {e.key: e.value.string_value or e.value.int_value or e.value.bool_value for e in span.attributes}
+    told = {
+        e.key: e.value.string_value or e.value.int_value or e.value.bool_value
+        for e in span.attributes
+    }
     name = f"{service} {span.span_id.hex()} under {span.parent_span_id.hex() or '-'}: {span.name}"
-    return f"{name}, {took} us, {span.start_time_unix_nano // 1000}, {told} {span.status.message}".strip()
+    began = span.start_time_unix_nano // 1000
+    return f"{name}, {took} us, {began}, {told} {span.status.message}".strip()
 
 
 if __name__ == "__main__":
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler
+    )
     server.daemon_threads = True
     print(server.server_address[1], flush=True)
     server.serve_forever()

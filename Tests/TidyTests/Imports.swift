@@ -27,6 +27,7 @@ enum Layout {
             "NATS": ["Net", "CPlatform", "EventSourcing"],
             "Gateway": [
                 "Domain", "Projections", "Messaging", "HTTP", "EventSourcing", "Telemetry",
+                "CConsole",
             ],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",

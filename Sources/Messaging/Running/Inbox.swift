@@ -86,7 +86,7 @@ extension EngineInput {
         case .bulletins(_, let received): received.count
         case .page(_, let page): page.messages.count
         case .effect: 1
-        case .command, .rewind, .published, .halt, .checkpoint, .retry: 0
+        case .command, .rewind, .published, .halt, .checkpoint, .parked: 0
         }
     }
 
@@ -94,7 +94,7 @@ extension EngineInput {
     fileprivate var canRest: Bool {
         switch self {
         case .bulletins, .page, .effect, .published: true
-        case .command, .rewind, .halt, .checkpoint, .retry: false
+        case .command, .rewind, .halt, .checkpoint, .parked: false
         }
     }
 }

@@ -19,6 +19,7 @@ extension ServiceRunner {
             let began = runtime.now()
             let outputs = engine.process(batch?.map(\.input) ?? [], at: began)
             let (ended, arrived) = (moment, spans.arrivals.times)
+            runtime.notBefore(engine.log.lastRecorded)
             for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()

@@ -140,6 +140,8 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     /// Now, where somebody wants to know when things were done.
     var moment: Timestamp { spans.tracer.isOn ? runtime.now() : .epoch }
 
+    /// The time, as the service has it.
+    package var now: Timestamp { runtime.now() }
     package var isStopping: Bool { inbox.withLock { $0.isStopping } }
     /// Whether the writer has its log open.
     package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }
@@ -156,6 +158,11 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         var context = context
         context.at = moment
         submit(.command(command, context), isBounded: true, reply: reply)
+    }
+
+    /// Hands an operator's act to the writer, in the same way.
+    package func act(_ act: ParkedAct, _ context: CommandContext, reply: @escaping Reply) {
+        submit(.parked(act, context), isBounded: true, reply: reply)
     }
 
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {

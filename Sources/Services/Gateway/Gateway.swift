@@ -16,6 +16,7 @@ package final class Gateway: Sendable {
     let orders: any OrdersClient
     let stock: any StockClient
     let projections: any ProjectionsClient
+    let desk: any OperatorClient
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
@@ -43,7 +44,8 @@ package final class Gateway: Sendable {
     ///   - tracer: told of each request.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
+        orders: any OrdersClient, stock: any StockClient, desk: any OperatorClient,
+        projections: any ProjectionsClient,
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         asideForMetrics: @escaping Aside,
@@ -57,6 +59,7 @@ package final class Gateway: Sendable {
         self.stock = stock
         cursors = CursorSeal(key: cursorKey)
         self.projections = projections
+        self.desk = desk
         self.readLimit = readLimit
         self.feeds = feeds
         self.readings = readings
@@ -74,6 +77,8 @@ package final class Gateway: Sendable {
         addReads(to: &router)
         addWatching(to: &router)
         addProjectionRoutes(to: &router)
+        addOperatorRoutes(to: &router)
+        addConsole(to: &router)
         return router
     }
 

@@ -126,7 +126,10 @@ package final class Shop: Sendable {
         ]
         let parts = Self.parts(seen, instance, runtime.now())
         let services = GatewayPart.Services(
-            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries), feeds: wiring.feeds,
+            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
+            desk: LocalDesk(
+                data: data, runtime: runtime, orders, payments, deliveries, notifications),
+            feeds: wiring.feeds,
             seen: seen, holdings: holdings,
             mails: { PartStatus.Mails(sent: mails.sent, failed: mails.failed) },
             isDiskFull: { disk.reading.isStopped }, parts: parts,

@@ -101,6 +101,7 @@ extension ShopReadings {
         for service in services {
             if let parked = service.parked { text.sample(["service": service.name], parked) }
         }
+        writeOperators(to: &text)
         if let openCheckouts {
             text.family("kassa_checkouts_open", .gauge, "Orders whose checkout has not ended.")
             text.sample([:], openCheckouts)

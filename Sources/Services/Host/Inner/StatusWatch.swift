@@ -121,6 +121,8 @@ final class StatusWatch: Sendable {
         sight.calls = known.counted?.calls
         sight.parked = known.counted?.parked
         sight.openCheckouts = known.counted?.openCheckouts
+        sight.oldestParked = known.counted?.oldestParked
+        sight.sagas = known.counted?.sagas ?? []
         return sight
     }
 

@@ -12,6 +12,7 @@ final class GatewayPart: Sendable {
     struct Services: Sendable {
         let orders: any OrdersClient
         let stock: any StockClient
+        let desk: any OperatorClient
         /// Of all four logs.
         let feeds: [LogName: any Feed]
         let seen: [SeenService]
@@ -57,7 +58,8 @@ final class GatewayPart: Sendable {
             load: load, runtime: runtime)
         gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services.orders,
-            stock: services.stock, projections: ProjectionsAdapter(runner: projections),
+            stock: services.stock, desk: services.desk,
+            projections: ProjectionsAdapter(runner: projections),
             cursorKey: try KeyFile.load(
                 DataFolder.cursorKey(in: data), runtime, advice: DataFolder.cursorKeyAdvice),
             feeds: services.feeds, readings: observatory.readings, aside: sidework.take,

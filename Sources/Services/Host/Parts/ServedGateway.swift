@@ -15,7 +15,8 @@ enum ServedGateway {
         let watch = StatusWatch(shell.peers, shell.runtime)
         let disk = shell.disk
         let services = GatewayPart.Services(
-            orders: remote, stock: remote, feeds: shell.feeds(of: Wiring.logs),
+            orders: remote, stock: remote, desk: RemoteDesk(services: remote),
+            feeds: shell.feeds(of: Wiring.logs),
             seen: ShopPart.services.compactMap(watch.seen), holdings: { watch.streams },
             mails: { watch.mails },
             isDiskFull: { disk.reading.isStopped || watch.isDiskFull },

@@ -1,6 +1,7 @@
 import EventSourcing
 import EventStore
 import Foundation
+import Gateway
 import HTTP
 import Messaging
 import Notifications
@@ -52,6 +53,18 @@ enum ServedService {
             path: runner.settings.path, publication: Core.publication,
             isUp: { [weak runner] in runner?.isUp ?? false },
             onBehind: { [weak runner] in runner?.halt($0) })
+        let own = doors.commands
+        doors.commands = { [weak runner] command, reply in
+            switch command.kind {
+            case .parked(let act, part):
+                guard let runner else { return reply(.unavailable("it stops")) }
+                runner.act(act, context: command.context, reply: reply)
+            default:
+                guard let own else { return reply(.unavailable("\(part) takes no commands")) }
+                own(command, reply)
+            }
+        }
+        doors.file = OperatorFile(path: runner.settings.path, runtime: shell.runtime)
         api.open(doors)
         shell.heartbeat.change { [weak runner] in
             guard let runner, runner.isUp else { return .starting }
