@@ -1,4 +1,5 @@
 package import EventSourcing
+import Synchronization
 package import Telemetry
 
 /// The spans of what was committed together, and the one of the commit: under the first of them,
@@ -13,6 +14,9 @@ package struct BatchSpans {
 
     package mutating func reserve(_ count: Int) { spans.reserveCapacity(count) }
 
+    /// Whether another link would be told.
+    package var hasRoom: Bool { links.count <= Span.mostLinks }
+
     package mutating func add(_ span: Span) {
         spans.append(span)
         link(span.trace, span.id, at: span.start)
@@ -20,7 +24,7 @@ package struct BatchSpans {
 
     /// Adds what the batch was for and is told of elsewhere.
     package mutating func link(_ trace: TraceID, _ span: SpanID, at start: Timestamp) {
-        guard links.count <= Span.mostLinks else { return }
+        guard hasRoom else { return }
         if links.isEmpty { begin = start }
         links.append(Span.Link(trace, span))
     }
@@ -36,6 +40,52 @@ package struct BatchSpans {
                 id: TraceOrigin.batch(in: first.trace, under: first.span), parent: first.span,
                 start: max(began, begin), end: ended, failure: failure,
                 links: Array(links.dropFirst())))
+    }
+}
+
+/// When the messages of each source came that a reader is taking in. A source has one lot of them
+/// on its way at a time.
+package final class Arrivals: Sendable {
+    package struct Times: Sendable {
+        fileprivate var all: [(source: Source, at: Timestamp)] = []
+
+        /// Nil for a message of a source that nothing came from.
+        package func time(of message: Message) -> Timestamp? {
+            for entry in all
+            where entry.source.log == message.identity.log
+                && entry.source.channel == message.channel
+            {
+                return entry.at
+            }
+            return nil
+        }
+    }
+
+    private let state = Mutex(Times())
+
+    package init() {}
+
+    /// To be asked before whoever brings messages is answered.
+    package var times: Times { state.withLock { $0 } }
+
+    package func note(_ source: Source, at time: Timestamp) {
+        state.withLock { times in
+            if let place = times.all.firstIndex(where: { $0.source == source }) {
+                times.all[place].at = time
+            } else {
+                times.all.append((source, time))
+            }
+        }
+    }
+}
+
+extension Tracer {
+    /// What to derive a message's spans from; nil where its trace is not told of.
+    @inline(__always)
+    package func origin(of message: Message) -> TraceOrigin? {
+        guard isOn else { return nil }
+        return origin(
+            of: message.metadata.correlation, trace: message.metadata.trace)
     }
 }
 

@@ -2,17 +2,6 @@ import CPlatform
 package import EventSourcing
 package import EventStore
 
-/// Who asks, and how the request is to be remembered.
-package struct CommandContext: Sendable {
-    package let metadata: Metadata
-    package let key: IdempotencyKey?
-
-    package init(metadata: Metadata, key: IdempotencyKey? = nil) {
-        self.metadata = metadata
-        self.key = key
-    }
-}
-
 /// What goes into an engine. Each gets its output, in order, after the commit.
 package enum EngineInput<Core: ServiceCore>: Sendable {
     case command(Core.Command, CommandContext)
@@ -158,7 +147,7 @@ package final class Engine<Core: ServiceCore> {
         guard !isBroken else { return inputs.map { _ in .unavailable("the service recovers") } }
         if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
-        let mark = trail?.handled.count
+        let mark = trail?.mark
         var own: [Range<Int>] = []
         do throws(StoreError) {
             let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
@@ -186,7 +175,7 @@ package final class Engine<Core: ServiceCore> {
             return outputs
         } catch {
             (checkpoints, parkedKeys, inHand, stopped) = saved
-            if let mark { trail?.takeBack(to: mark) }
+            if let mark { trail?.fail(since: mark, because: error.description) }
             if case .halted(let why) = error {
                 show(at: now, appended: [])
                 return inputs.map { _ in .unavailable(why) }
@@ -213,7 +202,9 @@ package final class Engine<Core: ServiceCore> {
         transaction.notBefore = .epoch
         switch input {
         case .command(let command, let context):
-            return try handle(command, context, in: transaction)
+            let output = try handle(command, context, in: transaction)
+            trail?.decide(Core.label(of: command), context, failure: output.failure)
+            return output
         case .bulletins(let source, let received):
             return try take(received, of: source, in: transaction)
         case .page(let source, let page):
@@ -234,6 +225,7 @@ package final class Engine<Core: ServiceCore> {
         case .effect(let effect, let result):
             let isFirst = calls.takeBack(effect)
             guard try isFirst ? true : transaction.isWaiting(effect) else { return .done }
+            trail?.finish(effect)
             transaction.metadata = effect.meaning ?? Metadata(stored: effect.metadata)
             let failure = try isolated { () throws(StoreError) in
                 try attempt(in: transaction) { () throws(StoreError) in
@@ -251,7 +243,10 @@ package final class Engine<Core: ServiceCore> {
         case .halt: return .done
         case .checkpoint(let source): return .at(checkpoint(of: source))
         case .parked(let asked, let context):
-            return .parked(try act(asked, context, in: transaction))
+            let output: EngineOutput<Core.Answer> = .parked(
+                try act(asked, context, in: transaction))
+            trail?.decide(asked.label, context, failure: output.failure)
+            return output
         }
     }
 

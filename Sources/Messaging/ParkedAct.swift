@@ -31,6 +31,11 @@ package struct ParkedAct: Hashable, Sendable {
         (self.kind, self.source, self.key) = (kind, source, key)
         (self.isRehearsal, self.instruction) = (isRehearsal, instruction)
     }
+
+    /// As traces speak of it.
+    var label: CommandLabel {
+        CommandLabel("act on parked messages", StreamID("parked", key))
+    }
 }
 
 /// What came of an act.

@@ -20,15 +20,6 @@ package enum ProjectionInput: Sendable {
         case .rewind: 0
         }
     }
-
-    /// Whether a message may be among what it brings: each source has one input in a batch.
-    func brings(_ message: Message) -> Bool {
-        switch self {
-        case .bulletins(let source, _), .page(let source, _):
-            source.log == message.identity.log && source.channel == message.channel
-        case .rewind: false
-        }
-    }
 }
 
 /// The read store's single writer, without threads: rows and checkpoints go into one transaction.

@@ -186,14 +186,15 @@ extension OTLPText {
     }
 
     fileprivate mutating func order(_ order: String?) {
-        if let order { attribute("kassa.order.id", order) }
+        guard let order else { return }
+        put(",{\"key\":\"kassa.order.id\",\"value\":{\"stringValue\":\"")
+        put(escaping: order)
+        put("\"}}")
     }
 
     /// The subject that carries it, its identity and its order.
     fileprivate mutating func event(_ event: Span.Event) {
-        put(UInt8(ascii: ","))
-        begin("messaging.destination.name")
-        put("kassa.")
+        put(",{\"key\":\"messaging.destination.name\",\"value\":{\"stringValue\":\"kassa.")
         put(escaping: event.identity.log.value)
         put(UInt8(ascii: "."))
         put(escaping: event.channel)
@@ -205,8 +206,7 @@ extension OTLPText {
     }
 
     fileprivate mutating func identity(_ event: EventIdentity) {
-        put(UInt8(ascii: ","))
-        begin("messaging.message.id")
+        put(",{\"key\":\"messaging.message.id\",\"value\":{\"stringValue\":\"")
         put(event)
         put("\"}}")
     }

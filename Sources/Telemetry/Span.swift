@@ -78,11 +78,17 @@ package final class Span: Sendable {
 }
 
 extension StreamID {
-    /// The categories whose streams have an order's id.
-    private static let ofOrders: Set<String> = [
-        "order", "checkout", "payment", "reservation", "delivery", "notification",
-    ]
-
     /// The order that the stream is about; nil where it is about something else.
-    var order: String? { Self.ofOrders.contains(category) ? id : nil }
+    var order: String? {
+        let isOfOrder =
+            switch category.utf8.count {
+            case 5: category == "order"
+            case 7: category == "payment"
+            case 8: category == "checkout" || category == "delivery"
+            case 11: category == "reservation"
+            case 12: category == "notification"
+            default: false
+            }
+        return isOfOrder ? id : nil
+    }
 }

@@ -38,14 +38,15 @@ struct SpanDerivation {
         var text = text
         text.withUTF8 { bytes in
             add(UInt64(bytes.count))
-            var at = 0
-            while at < bytes.count {
-                var word: UInt64 = 0
-                let end = min(at + 8, bytes.count)
-                for place in (at..<end).reversed() { word = word << 8 | UInt64(bytes[place]) }
-                add(word)
-                at = end
+            let raw = UnsafeRawBufferPointer(bytes)
+            let whole = raw.count & ~7
+            for at in stride(from: 0, to: whole, by: 8) {
+                add(UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)))
             }
+            guard whole < raw.count else { return }
+            var word: UInt64 = 0
+            for at in (whole..<raw.count).reversed() { word = word << 8 | UInt64(raw[at]) }
+            add(word)
         }
     }
 

@@ -12,11 +12,15 @@ package struct TraceOrigin: Sendable {
 
     /// - Parameter metadata: of an event, a message, or of what is to be recorded.
     package init(_ metadata: Metadata) {
-        correlation = metadata.correlation
-        if let parent = metadata.trace.flatMap(TraceParent.init) {
+        self.init(metadata.correlation, trace: metadata.trace)
+    }
+
+    init(_ correlation: String, trace text: String?) {
+        self.correlation = correlation
+        if let parent = text.flatMap(TraceParent.init) {
             (trace, client, isChosen) = (parent.trace, parent.span, parent.isSampled)
         } else {
-            (trace, client, isChosen) = (TraceID(correlation: metadata.correlation), nil, nil)
+            (trace, client, isChosen) = (TraceID(correlation: correlation), nil, nil)
         }
     }
 

@@ -18,10 +18,14 @@ package struct Tracer: Sendable {
     package var isOn: Bool { queue != nil }
 
     /// What to derive spans from; nil where the trace is not told of.
-    @inline(__always)
     package func origin(of metadata: Metadata) -> TraceOrigin? {
+        origin(of: metadata.correlation, trace: metadata.trace)
+    }
+
+    /// The same, of what metadata say.
+    package func origin(of correlation: String, trace: String?) -> TraceOrigin? {
         guard queue != nil else { return nil }
-        let origin = TraceOrigin(metadata)
+        let origin = TraceOrigin(correlation, trace: trace)
         return sampler.takes(origin) ? origin : nil
     }
 

@@ -61,6 +61,13 @@ import Testing
         return String(parts[1])
     }
 
+    /// Brings goods in, and waits until they are seen: what a gateway finds in the logs when it
+    /// starts is taken over as one, and not told of.
+    private func stock(_ shop: RunningShop) throws {
+        let answer = try shop.receive("mug", 100)
+        #expect(try shop.read("/v1/stock/mug", seeing: answer).json["onHand"]?.integer == 100)
+    }
+
     private func placed(_ shop: RunningShop, _ headers: HTTPHeaders = [:]) throws -> Answer {
         let answer = try shop.post(
             "/v1/orders", OrderBody(more: OrderBody.contact).text, headers)
@@ -73,7 +80,7 @@ import Testing
         let folder = try Folder()
         guard let collector = try Collector(folder) else { return }
         let shop = try RunningShop(folder, as: form, options: ["--trace-to", collector.url])
-        try shop.receive("mug", 100)
+        try stock(shop)
         let (id, span) = Self.client
         let unsampled = String(id.reversed())
         var answers: [Answer] = []
@@ -104,7 +111,7 @@ import Testing
         guard let collector = try Collector(folder) else { return }
         let shop = try RunningShop(
             folder, as: .processes, options: ["--trace-to", collector.url])
-        try shop.receive("mug", 100)
+        try stock(shop)
         let victim = try eventually("the part is up") { () -> pid_t? in
             let parts = try shop.get("/v1/status").json["parts"]?.array ?? []
             let own = parts.first { $0["part"]?.string == part && $0["state"]?.string == "up" }

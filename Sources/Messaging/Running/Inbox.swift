@@ -1,4 +1,4 @@
-package import EventSourcing
+import EventSourcing
 
 /// What waits for a writer, in two queues: what somebody waits for, and what other services and
 /// calls to the outside bring.
@@ -12,14 +12,9 @@ package struct Inbox<Core: ServiceCore>: Sendable {
         package let input: EngineInput<Core>
         let reply: ServiceRunner<Core>.Reply
         let since = MonotonicTime.now()
-        /// When it came, where somebody wants to know.
-        let at: Timestamp
 
-        package init(
-            input: EngineInput<Core>, at: Timestamp = .epoch,
-            reply: @escaping ServiceRunner<Core>.Reply
-        ) {
-            (self.input, self.at, self.reply) = (input, at, reply)
+        package init(input: EngineInput<Core>, reply: @escaping ServiceRunner<Core>.Reply) {
+            (self.input, self.reply) = (input, reply)
         }
     }
 

@@ -18,14 +18,14 @@ extension ServiceRunner {
             if spans.tracer.isOn { engine.trail = EngineTrail() }
             let began = runtime.now()
             let outputs = engine.process(batch?.map(\.input) ?? [], at: began)
-            let ended = moment
+            let (ended, arrived) = (moment, spans.arrivals.times)
             runtime.notBefore(engine.log.lastRecorded)
             for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()
             if let trail = engine.trail {
                 spans.tell(
-                    batch ?? [], outputs, trail, from: began, to: ended,
+                    trail, arrived, from: began, to: ended,
                     failure: engine.isBroken ? "the commit failed" : nil)
             }
             if engine.isBroken {
@@ -219,6 +219,11 @@ extension ServiceRunner {
         }
     }
 
+    /// Messages of a source have come.
+    fileprivate func note(_ source: Source) {
+        if spans.tracer.isOn { spans.arrivals.note(source, at: runtime.now()) }
+    }
+
     /// Sleeps, and wakes up when the service stops.
     private func rest(_ pause: Duration) {
         _ = inbox.wait(until: .now() + pause) { (inbox) -> Monitor<Inbox<Core>>.Look<Void> in
@@ -235,11 +240,13 @@ private struct RunnerSink<Core: ServiceCore>: BulletinSink {
     }
 
     func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
-        runner.request(.bulletins(source, received)).withoutAnswer
+        runner.note(source)
+        return runner.request(.bulletins(source, received)).withoutAnswer
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        runner.request(.page(source, page)).withoutAnswer
+        runner.note(source)
+        return runner.request(.page(source, page)).withoutAnswer
     }
 
     func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)

@@ -62,7 +62,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     let handler: any EffectHandler
     let runtime: any Runtime
     let notice: @Sendable (String) -> Void
-    let spans: ServiceSpans<Core>
+    let spans: ServiceSpans
     private let workers = Mutex<[Worker]>([])
 
     /// - Parameters:
@@ -75,7 +75,8 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         runtime: any Runtime, notice: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
-        spans = ServiceSpans(tracer: settings.tracer)
+        spans = ServiceSpans(
+            tracer: settings.tracer, log: Core.log, publication: Core.publication)
         self.makeCore = makeCore
         self.broker = broker
         self.feeds = feeds
@@ -154,17 +155,20 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     package func submit(
         _ command: Core.Command, _ context: CommandContext, reply: @escaping Reply
     ) {
+        var context = context
+        context.at = moment
         submit(.command(command, context), isBounded: true, reply: reply)
     }
 
     /// Hands an operator's act to the writer, in the same way.
     package func act(_ act: ParkedAct, _ context: CommandContext, reply: @escaping Reply) {
+        var context = context
+        context.at = moment
         submit(.parked(act, context), isBounded: true, reply: reply)
     }
 
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
         var wakes = false
-        let at = moment
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the service is stopping" }
             if isBounded, inbox.awaited.count >= settings.inboxLimit {
@@ -178,7 +182,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
                 inbox.refused += 1
                 return "too many requests wait already"
             }
-            wakes = inbox.add(.init(input: input, at: at, reply: reply))
+            wakes = inbox.add(.init(input: input, reply: reply))
             return nil
         }
         if let refusal { return reply(.unavailable(refusal)) }
@@ -187,12 +191,9 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     /// Hands inputs to the writer whose outputs nobody waits for.
     func submit(_ inputs: [EngineInput<Core>]) {
-        let at = moment
         let wakes = inbox.withLock { inbox in
             guard !inbox.isStopping else { return false }
-            return inputs.reduce(false) {
-                inbox.add(.init(input: $1, at: at, reply: { _ in })) || $0
-            }
+            return inputs.reduce(false) { inbox.add(.init(input: $1, reply: { _ in })) || $0 }
         }
         if wakes { inbox.wakeAll() }
     }

@@ -4,64 +4,47 @@ import Telemetry
 
 /// Tells of what a service does: its commands, the messages it takes in, its timers, calls and
 /// commits, and what its relay publishes.
-struct ServiceSpans<Core: ServiceCore>: Sendable {
+struct ServiceSpans: Sendable {
     let tracer: Tracer
+    let log: LogName
+    let publication: Publication
+    /// When the messages of each source came that are now taken in.
+    let arrivals = Arrivals()
 
     /// Tells of a batch that was committed, or was to be.
+    ///
+    /// - Parameter arrived: when its messages came.
     func tell(
-        _ batch: [Inbox<Core>.Pending], _ outputs: [EngineOutput<Core.Answer>],
-        _ trail: EngineTrail, from began: Timestamp, to ended: Timestamp, failure: String?
+        _ trail: EngineTrail, _ arrived: Arrivals.Times, from began: Timestamp,
+        to ended: Timestamp, failure: String?
     ) {
-        guard !batch.isEmpty || trail.events > 0 else { return }
+        guard !trail.isEmpty else { return }
         var told = BatchSpans()
-        told.reserve(trail.handled.count + 8)
-        // When each source's messages came: each has one input in a batch at most.
-        var arrivals: [(source: Source, at: Timestamp)] = []
-        for (pending, output) in zip(batch, outputs) {
-            switch pending.input {
-            case .bulletins(let source, _), .page(let source, _):
-                arrivals.append((source, pending.at))
-            case .command(let command, let context):
-                add(
-                    Core.label(of: command), context, from: pending.at, to: ended,
-                    failure: output.failure, in: &told)
-            case .parked(let act, let context):
-                add(
-                    act.label, context, from: pending.at, to: ended, failure: output.failure,
-                    in: &told)
-            case .effect(let effect, _):
-                guard let origin = tracer.origin(of: effect.origin) else { continue }
-                told.link(origin.trace, effect.span(origin, Core.log), at: began)
-            case .rewind, .published, .halt, .checkpoint: continue
-            }
+        told.reserve(trail.handled.count + trail.decided.count + 4)
+        for decided in trail.decided {
+            guard let origin = tracer.origin(of: decided.context.metadata) else { continue }
+            let subject = decided.label.subject
+            told.add(
+                Span(
+                    .command(decided.label.name, subject), trace: origin.trace,
+                    id: origin.command(subject.id), parent: origin.request(subject.id),
+                    start: decided.context.at, end: ended, failure: decided.failure))
         }
         for handled in trail.handled {
             let message = handled.message
-            guard let origin = tracer.origin(of: message.metadata) else { continue }
-            let arrival = arrivals.first {
-                $0.source.log == message.identity.log && $0.source.channel == message.channel
-            }
+            guard let origin = tracer.origin(of: message) else { continue }
             told.add(
                 message.handling(
-                    by: Core.log.value, origin, from: arrival?.at ?? began, to: ended,
+                    by: log.value, origin, from: arrived.time(of: message) ?? began, to: ended,
                     failure: handled.parked))
         }
         addOwn(trail.own, from: began, to: ended, in: &told)
+        for effect in trail.finished where told.hasRoom {
+            guard let origin = tracer.origin(of: effect.origin) else { continue }
+            told.link(origin.trace, effect.span(origin, log), at: began)
+        }
         told.add(.commit(events: trail.events), from: began, to: ended, failure: failure)
         tracer.tell(told.spans)
-    }
-
-    /// Adds a command, under the request that it came with.
-    private func add(
-        _ label: CommandLabel, _ context: CommandContext, from began: Timestamp,
-        to ended: Timestamp, failure: String?, in told: inout BatchSpans
-    ) {
-        guard let origin = tracer.origin(of: context.metadata) else { return }
-        told.add(
-            Span(
-                .command(label.name, label.subject), trace: origin.trace,
-                id: origin.command(label.subject.id), parent: origin.request(label.subject.id),
-                start: began, end: ended, failure: failure))
     }
 
     /// Adds what nobody sent: timers that came due, and what had waited.
@@ -72,7 +55,7 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
         var last: SpanID?
         for record in records {
             guard let metadata = try? record.parsedMetadata(),
-                metadata.isOfTimer || metadata.cause?.log == Core.log,
+                metadata.isOfTimer || metadata.cause?.log == log,
                 let span = recorder(of: record, metadata, from: began, to: ended),
                 span.id != last
             else { continue }
@@ -87,7 +70,7 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
         isRetold: Bool = false
     ) -> Span? {
         guard let origin = tracer.origin(of: metadata) else { return nil }
-        let (stream, log) = (record.stream, Core.log)
+        let stream = record.stream
         let id = origin.recorder(of: metadata, in: log, stream, at: record.recordedAt)
         func span(_ work: Span.Work, under parent: SpanID) -> Span {
             Span(
@@ -109,18 +92,19 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
     ) {
         guard tracer.isOn else { return }
         var spans: [Span] = []
+        spans.reserveCapacity(effects.count)
         for (effect, result) in zip(effects, results) {
             let metadata = effect.origin
             guard let origin = tracer.origin(of: metadata) else { continue }
             let asked =
-                metadata.cause.map { origin.handling(of: $0, by: Core.log.value) }
+                metadata.cause.map { origin.handling(of: $0, by: log.value) }
                 ?? origin.command(effect.stream.id)
             spans.append(
                 Span(
                     .call(
                         kind: effect.kind, key: effect.key, attempt: effect.attempts + 1,
                         stream: effect.stream),
-                    trace: origin.trace, id: effect.span(origin, Core.log), parent: asked,
+                    trace: origin.trace, id: effect.span(origin, log), parent: asked,
                     start: began, end: ended, failure: result.failure))
         }
         tracer.tell(spans)
@@ -131,7 +115,7 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
         var spans: [Span] = []
         spans.reserveCapacity(published.count)
         for message in published {
-            guard let origin = tracer.origin(of: message.metadata) else { continue }
+            guard let origin = tracer.origin(of: message) else { continue }
             spans.append(publishing(message, origin, to: ended))
         }
         tracer.tell(spans)
@@ -146,7 +130,7 @@ struct ServiceSpans<Core: ServiceCore>: Sendable {
             .publishing(message.event), trace: origin.trace,
             id: origin.publishing(message.identity),
             parent: origin.recorder(
-                of: message.metadata, in: Core.log, message.stream, at: message.recordedAt),
+                of: message.metadata, in: log, message.stream, at: message.recordedAt),
             start: message.recordedAt, end: ended, isRetold: isRetold)
     }
 }
@@ -178,7 +162,7 @@ extension ServiceSpans {
                 let origin = tracer.origin(of: metadata)
             else { continue }
             let at = record.recordedAt
-            let form = Core.publication.forms(of: record).first
+            let form = publication.forms(of: record).first
             // A command's events that stay in the log may be of another stream than it is about.
             if form != nil || metadata.cause != nil || metadata.isOfTimer,
                 let span = recorder(of: record, metadata, from: at, to: at, isRetold: true),
@@ -201,26 +185,6 @@ extension Effect {
     /// The call that is made for it now.
     fileprivate func span(_ origin: TraceOrigin, _ log: LogName) -> SpanID {
         origin.call(by: log, key: key, attempt: attempts, due: due)
-    }
-}
-
-extension EngineOutput where Answer: ServiceAnswer {
-    /// Why a command was not carried out; nil where it was.
-    fileprivate var failure: String? {
-        switch self {
-        case .answer(let answer, _): answer.refusal
-        case .keyReused: "the idempotency key was used for another request"
-        case .unknown(let why), .unavailable(let why), .stopped(let why): why
-        case .parked(.failure(.notFound(let why))), .parked(.failure(.invalid(let why))): why
-        case .parked(.success(let report)): report.stop?.reason
-        case .taken, .at, .gap, .foreign, .done: nil
-        }
-    }
-}
-
-extension ParkedAct {
-    fileprivate var label: CommandLabel {
-        CommandLabel("act on parked messages", StreamID("parked", key))
     }
 }
 

@@ -11,8 +11,6 @@ package import Telemetry
 package final class ProjectionRunner: Sendable {
     struct Pending: Sendable {
         let input: ProjectionInput
-        /// When it came, where spans tell of it.
-        let at: Timestamp
         let reply: @Sendable (EngineOutput<NoAnswer>) -> Void
     }
 
@@ -50,6 +48,8 @@ package final class ProjectionRunner: Sendable {
     private let broker: any Broker
     private let consumer: String
     private let tracer: Tracer
+    /// When the messages of each source came that are now folded.
+    private let arrivals = Arrivals()
     private let workers = Mutex<[Worker]>([])
 
     /// - Parameters:
@@ -146,9 +146,10 @@ package final class ProjectionRunner: Sendable {
             if let batch, !batch.isEmpty {
                 current.folded = tracer.isOn ? [] : nil
                 let outputs = current.process(batch.map(\.input), at: now)
+                let arrived = arrivals.times
                 show(current, at: now)
                 for (pending, output) in zip(batch, outputs) { pending.reply(output) }
-                if let folded = current.folded { tell(folded, batch, from: now) }
+                if let folded = current.folded { tell(folded, arrived, from: now) }
                 if batch.reduce(0, { $0 + $1.input.load }) >= Self.busyLoad {
                     restsUntil = .now() + Self.pause
                 }
@@ -168,16 +169,17 @@ package final class ProjectionRunner: Sendable {
     }
 
     /// Tells of a batch that was committed.
-    private func tell(_ folded: [Message], _ batch: [Pending], from began: Timestamp) {
+    private func tell(
+        _ folded: [Message], _ arrived: Arrivals.Times, from began: Timestamp
+    ) {
         let ended = runtime.now()
         var told = BatchSpans()
         told.reserve(folded.count + 1)
         for message in folded {
-            guard let origin = tracer.origin(of: message.metadata) else { continue }
-            let pending = batch.first { $0.input.brings(message) }
+            guard let origin = tracer.origin(of: message) else { continue }
             told.add(
                 message.handling(
-                    by: consumer, origin, from: pending?.at ?? began, to: ended))
+                    by: consumer, origin, from: arrived.time(of: message) ?? began, to: ended))
         }
         told.add(.projection(messages: folded.count), from: began, to: ended)
         tracer.tell(told.spans)
@@ -261,17 +263,21 @@ package final class ProjectionRunner: Sendable {
         }
     }
 
+    /// Messages of a source have come.
+    fileprivate func note(_ source: Source) {
+        if tracer.isOn { arrivals.note(source, at: runtime.now()) }
+    }
+
     fileprivate func checkpoint(of source: Source) -> Checkpoint? {
         state.withLock { $0.isUp ? $0.checkpoints[source] ?? .start : nil }
     }
 
     fileprivate func request(_ input: ProjectionInput) -> EngineOutput<NoAnswer> {
         let box = Monitor<EngineOutput<NoAnswer>?>(nil)
-        let at = tracer.isOn ? runtime.now() : .epoch
         let isTaken = state.withLock { state in
             guard !state.isStopping else { return false }
             state.pending.append(
-                Pending(input: input, at: at) { output in
+                Pending(input: input) { output in
                     box.withLock { $0 = output }
                     box.wakeAll()
                 })
@@ -293,11 +299,13 @@ private struct RunnerSink: BulletinSink {
     }
 
     func take(_ received: [Received], of source: Source) -> EngineOutput<NoAnswer> {
-        runner.request(.bulletins(source, received))
+        runner.note(source)
+        return runner.request(.bulletins(source, received))
     }
 
     func take(_ page: FeedPage, of source: Source) -> EngineOutput<NoAnswer> {
-        runner.request(.page(source, page))
+        runner.note(source)
+        return runner.request(.page(source, page))
     }
 
     func rewind(_ source: Source, to epoch: Epoch, _ position: Position, _ leaf: Digest)
