@@ -117,7 +117,7 @@ let package = Package(
             "GatewayTests",
             uses: [
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
-                "Domain",
+                "Domain", "SQLite",
             ]),
         tests(
             "HostTests",

@@ -12,11 +12,12 @@ enum ShopCommand {
         "shopctl", "Runs an event-sourced shop, places orders, and proves its history.",
         example: "shopctl up",
         subcommands: [
-            UpCommand.command, ServeCommand.command, StatusCommand.command, OrderCommand.command,
-            StockCommand.command, EventsCommand.command,
-            ImportCommand.command, ReplayCommand.command, ReportCommand.command,
-            ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
-            EpochCommand.command, BenchCommand.command, SimulateCommand.command,
+            UpCommand.command, ServeCommand.command, StatusCommand.command,
+            AccountsCommand.command, OrderCommand.command, StockCommand.command,
+            EventsCommand.command, ImportCommand.command, ReplayCommand.command,
+            ReportCommand.command, ExportCommand.command, ProjectionsCommand.command,
+            DoctorCommand.command, EpochCommand.command, BenchCommand.command,
+            SimulateCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -30,6 +31,7 @@ enum ShopCommand {
             case "up": try UpCommand.run(invocation)
             case "serve": try ServeCommand.run(invocation)
             case "status": return try StatusCommand.run(invocation)
+            case "accounts": return try AccountsCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)
             case "stock": try StockCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)

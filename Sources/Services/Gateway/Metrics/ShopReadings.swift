@@ -32,6 +32,8 @@ package struct ShopReadings: Sendable {
         package let calls: Int64?
         /// Messages that could not be applied, and those that wait behind them.
         package let parked: Int64?
+        /// Up to where all of the log is published; nil where it is not known.
+        package var published: Position?
 
         package init(
             name: String, isUp: Bool, inputs: Int64, log: (head: Position, isHalted: Bool)?,
@@ -166,6 +168,7 @@ package struct ShopReadings: Sendable {
     package var build: Build?
     package var services: [Service] = []
     package var lags: [Lag] = []
+    package var hops = Hops()
     package var streams: [StreamHoldings] = []
     package var openCheckouts: Int64?
     /// Those of them that have not begun.

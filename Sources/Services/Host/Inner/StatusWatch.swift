@@ -119,6 +119,7 @@ final class StatusWatch: Sendable {
         sight.isUp = sight.isUp && isFresh
         sight.calls = known.counted?.calls
         sight.parked = known.counted?.parked
+        sight.parkedBySource = known.counted?.parkedBySource
         sight.openCheckouts = known.counted?.openCheckouts
         return sight
     }
