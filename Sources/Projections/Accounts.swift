@@ -66,8 +66,8 @@ package struct Accounts: Sendable {
         }
     }
 
-    /// The most orders, and SKUs, out of balance that are counted.
-    package static let mostCounted = 100_000
+    /// The most orders out of balance that are counted.
+    package static let mostCounted = 10_000
 
     /// A currency each, sorted by its code.
     package private(set) var money: [Ledger] = []
@@ -105,10 +105,6 @@ package struct Accounts: Sendable {
         let accounts = try Accounts(connection, question)
         try connection.execute("COMMIT")
         return accounts
-    }
-
-    package func isBalanced(_ book: BookAlarm.Book) -> Bool {
-        !alarms.contains { $0.book == book }
     }
 
     private mutating func readBooks(_ connection: Connection) throws(SQLiteError) {
