@@ -40,6 +40,8 @@ let package = Package(
         .target(name: "CPlatform"),
         .target(name: "CWriteAhead", dependencies: ["CSQLite"]),
         .target(name: "CSimulatedDisk", dependencies: ["CSQLite"]),
+        // Its assets are embedded by its source, and built by nobody else.
+        .target(name: "CConsole", exclude: ["assets"]),
         target("EventSourcing"),
         target("Arguments"),
         target("Domain", uses: ["EventSourcing"]),
@@ -47,12 +49,15 @@ let package = Package(
         target("SQLite", uses: ["CSQLite", "CWriteAhead"]),
         target("EventStore", uses: ["SQLite", "EventSourcing", "CPlatform"]),
         target(
-            "Messaging", uses: ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net"]),
+            "Messaging",
+            uses: ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net", "Telemetry"]),
         target(
             "Projections",
             uses: [
                 "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+                "Telemetry",
             ]),
+        target("Telemetry", uses: ["EventSourcing", "HTTP", "Net", "CPlatform"]),
         target("Net", uses: ["CPlatform"]),
         target("HTTP", uses: ["Net", "CPlatform"]),
         target("NATS", uses: ["Net", "CPlatform", "EventSourcing"]),
@@ -62,19 +67,22 @@ let package = Package(
         service("Notifications"),
         target(
             "Gateway", path: "Sources/Services/Gateway",
-            uses: ["EventSourcing", "Domain", "Projections", "Messaging", "HTTP"]),
+            uses: [
+                "EventSourcing", "Domain", "Projections", "Messaging", "HTTP", "Telemetry",
+                "CConsole",
+            ]),
         target(
             "Host", path: "Sources/Services/Host",
             uses: [
                 "Orders", "Payments", "Deliveries", "Notifications", "Gateway", "Messaging",
                 "EventStore", "EventSourcing", "Domain", "HTTP", "Projections", "CPlatform",
-                "NATS", "Net",
+                "NATS", "Net", "Telemetry",
             ]),
         .executableTarget(
             name: "shopctl",
             dependencies: [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing", "Simulation", "NATS",
+                "EventSourcing", "Simulation", "NATS", "Telemetry",
             ],
             swiftSettings: settings),
         target(
@@ -109,6 +117,7 @@ let package = Package(
             uses: ["Messaging", "TestKit", "Simulation", "NATS", "Net", "EventSourcing"]),
         tests("SimulationTests", uses: ["Simulation", "EventStore"]),
         tests("HTTPTests", uses: ["HTTP"]),
+        tests("TelemetryTests", uses: ["Telemetry", "HTTP", "Net", "EventSourcing"]),
         tests("NATSTests", uses: ["NATS", "Net", "EventSourcing"]),
         tests(
             "JetStreamTests", uses: ["Messaging", "NATS", "Net", "EventSourcing", "TestKit"]),
@@ -117,18 +126,19 @@ let package = Package(
             "GatewayTests",
             uses: [
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
-                "Domain", "SQLite",
+                "Domain", "SQLite", "Telemetry",
             ]),
         tests(
             "HostTests",
             uses: [
                 "Host", "Gateway", "HTTP", "Domain", "EventStore", "EventSourcing", "Messaging",
-                "NATS",
+                "NATS", "Telemetry",
             ]),
         tests(
             "ScenarioTests",
             uses: [
-                "shopctl", "Host", "HTTP", "EventStore", "EventSourcing", "Messaging", "NATS",
+                "shopctl", "Host", "Orders", "HTTP", "EventStore", "EventSourcing", "Messaging",
+                "NATS",
                 "Net",
             ]),
         tests(
@@ -136,6 +146,7 @@ let package = Package(
             uses: [
                 "Messaging", "EventStore", "EventSourcing", "Domain", "Simulation", "Orders",
                 "Payments", "Deliveries", "Notifications", "Projections", "SQLite", "TestKit",
+                "Telemetry",
             ]),
     ]
 )

@@ -1,10 +1,13 @@
 /// What is known of an event besides its data.
 public struct Metadata: Hashable, Sendable {
+    /// The actor of what was recorded because a timer came due.
+    public static let timer = "timer"
+
     /// The same for everything that one request led to.
     public var correlation: String
     /// The event that led to this one; nil where a request or a timer did.
     public var cause: EventIdentity?
-    /// Who asked: a principal, or `system`.
+    /// Who asked: a principal, `system`, or `timer`.
     public var actor: String
     /// W3C Trace Context `traceparent`, passed on as it came.
     public var trace: String?

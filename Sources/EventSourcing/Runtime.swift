@@ -6,9 +6,15 @@ public protocol Runtime: AnyObject, Sendable {
     func now() -> Timestamp
     /// 64 random bits.
     func random() -> UInt64
+    /// Told of what was recorded, which another's clock may have put ahead of this one. A clock
+    /// that can goes on from there: what is due a second after it must not wait until this clock
+    /// has come as far by itself.
+    func notBefore(_ moment: Timestamp)
 }
 
 extension Runtime {
+    public func notBefore(_ moment: Timestamp) {}
+
     /// A time-ordered identifier. Source: RFC 9562, version 7 (milliseconds, then 74 random bits).
     public func newID() -> String {
         let milliseconds = UInt64(clamping: now().microseconds / 1000) & 0xFFFF_FFFF_FFFF

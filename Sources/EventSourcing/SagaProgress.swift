@@ -25,6 +25,12 @@ public struct SagaProgress<Definition: Saga>: Sendable {
         case deadline(StepReference)
         case retry(StepReference)
         case abort(reason: String)
+        /// An operator has the pending step asked for again, at once.
+        case ask(Instruction)
+        /// An operator takes the pending step as done, or as undone, whatever its participant says.
+        case skip(step: String, Instruction)
+        /// An operator has it go back.
+        case compensate(Instruction)
     }
 
     public enum Event: Hashable, Sendable {
@@ -37,6 +43,10 @@ public struct SagaProgress<Definition: Saga>: Sendable {
         case postponed(StepReference, reason: String, pause: Duration)
         case completed
         case compensated(reason: String)
+        /// By hand: what follows was an operator's word, and not a participant's.
+        case asked(StepReference, Instruction)
+        case skipped(StepReference, Instruction)
+        case sentBack(Instruction)
     }
 
     public enum Rejection: Error, Hashable {
@@ -45,6 +55,10 @@ public struct SagaProgress<Definition: Saga>: Sendable {
         /// The pivot is passed or the saga has ended.
         case tooLate
         case unknownVersion(Int)
+        /// Another step is pending, or none.
+        case notPending(step: String, pending: String?)
+        /// It goes back already.
+        case turnedAlready
     }
 
     public private(set) var phase = Phase.absent
@@ -107,7 +121,33 @@ public struct SagaProgress<Definition: Saga>: Sendable {
             if self.reason != nil, isOpen { return [] }
             guard isOpen, !isPastPivot, let pending else { throw .tooLate }
             return turn(reason: reason, undoingFrom: index(of: pending))
+        case .ask(let instruction):
+            let pending = try awaited.get()
+            return [.asked(pending, instruction)] + [again(pending)].compactMap(\.self)
+        case .skip(let step, let instruction):
+            let pending = try awaited.get()
+            guard pending.step == step else {
+                throw .notPending(step: step, pending: pending.step)
+            }
+            let rest =
+                pending.direction == .forward
+                ? proceed(after: index(of: pending))
+                : undo(from: index(of: pending) - 1, reason: reason ?? "")
+            return [.skipped(pending, instruction)] + rest
+        case .compensate(let instruction):
+            let pending = try awaited.get()
+            guard reason == nil else { throw .turnedAlready }
+            guard !isPastPivot else { throw .tooLate }
+            return [.sentBack(instruction)]
+                + turn(reason: instruction.why, undoingFrom: index(of: pending))
         }
+    }
+
+    /// The request whose outcome is awaited, of a saga that is under way.
+    private var awaited: Result<StepReference, Rejection> {
+        guard phase != .absent else { return .failure(.notStarted) }
+        guard isOpen, let pending else { return .failure(.tooLate) }
+        return .success(pending)
     }
 
     /// What the saga's own service is to do at once where `reference` has come out so: where that
@@ -220,6 +260,7 @@ public struct SagaProgress<Definition: Saga>: Sendable {
             phase = .compensated
             pending = nil
             self.reason = reason
+        case .asked, .skipped, .sentBack: break
         }
     }
 }

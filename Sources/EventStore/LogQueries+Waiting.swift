@@ -1,3 +1,4 @@
+import EventSourcing
 import SQLite
 
 /// How much waits beside the events, counted in the file.
@@ -35,6 +36,40 @@ extension LogQueries {
             var found: [String] = []
             while try row.step() { found.append(row.text(0)) }
             return found
+        }
+    }
+
+    /// Timers whose key begins with `prefix` and comes after `key`, by key, but for those whose
+    /// data begin so.
+    package func timers(
+        prefix: String, after key: String?, butFor data: String? = nil, limit: Int
+    ) throws(StoreError) -> [Timer] {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                """
+                SELECT key, due, source, request, within, armed, data FROM timers
+                WHERE key > ?1 AND substr(key, 1, length(?2)) = ?2
+                AND (?3 IS NULL OR substr(data, 1, length(?3)) <> ?3) ORDER BY key LIMIT ?4
+                """)
+            defer { row.reset() }
+            try row.bind(1, key ?? prefix)
+            try row.bind(2, prefix)
+            try row.bind(3, data)
+            try row.bind(4, Int64(max(0, limit)))
+            var found: [Timer] = []
+            while try row.step() { found.append(Timer(row)) }
+            return found
+        }
+    }
+
+    /// The timer of that key; nil where there is none.
+    package func timer(_ key: String) throws(StoreError) -> Timer? {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                "SELECT key, due, source, request, within, armed, data FROM timers WHERE key = ?1")
+            defer { row.reset() }
+            try row.bind(1, key)
+            return try row.step() ? Timer(row) : nil
         }
     }
 

@@ -32,6 +32,17 @@ package struct Timer: Hashable, Sendable {
     }
 }
 
+extension Timer {
+    /// Of a row with all columns, in the order of the table.
+    init(_ row: Statement) {
+        self.init(
+            key: row.text(0), due: Timestamp(microseconds: row.integer(1)),
+            source: row.optionalText(2), request: Position(row.integer(3)),
+            within: .microseconds(row.integer(4)), isArmed: row.integer(5) == 1,
+            data: row.text(6))
+    }
+}
+
 extension EventLog {
     /// Timers that await `source` (nil: nobody) and are due by `moment`, earliest first.
     package func timers(awaiting source: String?, dueBy moment: Timestamp, limit: Int)
@@ -57,14 +68,7 @@ extension EventLog {
             try row.bind(2, moment.microseconds)
             try row.bind(3, Int64(max(0, limit)))
             var timers: [Timer] = []
-            while try row.step() {
-                timers.append(
-                    Timer(
-                        key: row.text(0), due: Timestamp(microseconds: row.integer(1)),
-                        source: row.optionalText(2), request: Position(row.integer(3)),
-                        within: .microseconds(row.integer(4)), isArmed: row.integer(5) == 1,
-                        data: row.text(6)))
-            }
+            while try row.step() { timers.append(Timer(row)) }
             return timers
         }
     }

@@ -94,22 +94,27 @@ extension Transaction {
     }
 }
 
-extension EventLog {
-    /// Parked messages in order; of one source and key where these are given.
-    package func parked(source: String? = nil, key: String? = nil, limit: Int)
-        throws(StoreError) -> [ParkedMessage]
-    {
+extension LogQueries {
+    /// Parked messages in order, from the first after a place on; of one source and key where these
+    /// are given.
+    package func parked(
+        source: String? = nil, key: String? = nil, after: (source: String, Position)? = nil,
+        limit: Int
+    ) throws(StoreError) -> [ParkedMessage] {
         try reading { (connection) throws(SQLiteError) in
             let row = try connection.statement(
                 """
                 SELECT source, position, key, reason, at, subject, id, headers, payload FROM parked
                 WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR key = ?2)
+                AND (?4 IS NULL OR (source, position) > (?4, ?5))
                 ORDER BY source, position LIMIT ?3
                 """)
             defer { row.reset() }
             try row.bind(1, source)
             try row.bind(2, key)
             try row.bind(3, Int64(max(0, limit)))
+            try row.bind(4, after?.source)
+            try row.bind(5, after?.1.value)
             var parked: [ParkedMessage] = []
             while try row.step() {
                 parked.append(
@@ -121,6 +126,36 @@ extension EventLog {
             }
             return parked
         }
+    }
+
+    /// How many messages of a source and key are parked.
+    package func countParked(source: String, key: String) throws(StoreError) -> Int {
+        try reading { (connection) throws(SQLiteError) in
+            let row = try connection.statement(
+                "SELECT count(*) FROM parked WHERE source = ?1 AND key = ?2")
+            defer { row.reset() }
+            try row.bind(1, source)
+            try row.bind(2, key)
+            return try row.step() ? Int(row.integer(0)) : 0
+        }
+    }
+
+    /// Since when the message lies that was parked first; nil where none is.
+    package func oldestParked() throws(StoreError) -> Timestamp? {
+        try reading { (connection) throws(SQLiteError) in
+            try connection.integer("SELECT min(at) FROM parked").map {
+                Timestamp(microseconds: $0)
+            }
+        }
+    }
+}
+
+extension EventLog {
+    /// As `LogQueries.parked`.
+    package func parked(source: String? = nil, key: String? = nil, limit: Int)
+        throws(StoreError) -> [ParkedMessage]
+    {
+        try queries.parked(source: source, key: key, limit: limit)
     }
 
     /// The keys that have parked messages, by source.

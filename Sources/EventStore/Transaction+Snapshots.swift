@@ -54,6 +54,11 @@ extension Transaction {
         return fresh
     }
 
+    /// The owner's key; nil where there is none, or it was destroyed.
+    package func sealingKey(of owner: String) throws(StoreError) -> [UInt8]? {
+        try log.queries.sealingKey(of: owner)
+    }
+
     /// Destroys the owner's key: what was sealed under it can never be read again, and every proof
     /// stays valid.
     package func destroySealingKey(of owner: String) throws(StoreError) {

@@ -90,6 +90,17 @@ public final class Transaction {
         return json.bytes
     }
 
+    /// What a timer records about a stream is part of what the stream's first event is part of.
+    package func metadataOfTimer(for stream: StreamID) throws(StoreError) -> Metadata {
+        try settle(stream)
+        guard let first = try events(of: stream, after: .none, limit: 1).first else {
+            return Metadata(correlation: stream.id, actor: Metadata.timer)
+        }
+        let origin = try first.parsedMetadata()
+        return Metadata(
+            correlation: origin.correlation, actor: Metadata.timer, trace: origin.trace)
+    }
+
     /// A stream's events after `version`, at most `limit`, of those that are written.
     @usableFromInline package func events(of stream: StreamID, after version: Version, limit: Int)
         throws(StoreError) -> [StoredRecord]

@@ -90,7 +90,8 @@ package struct Courier {
             hasChecked = false
             hasGap = true
         case .stopped(let why): standstill = why
-        case .answer, .keyReused, .at, .unknown, .unavailable: mustReject = !fetched.isEmpty
+        case .answer, .keyReused, .at, .unknown, .unavailable, .parked:
+            mustReject = !fetched.isEmpty
         }
     }
 

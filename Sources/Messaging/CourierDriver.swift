@@ -102,14 +102,14 @@ package struct CourierDriver {
         case .foreign, .stopped, .gap:
             courier.didOffer(output)
             return .busy
-        case .answer, .keyReused, .at, .unknown, .unavailable: return pause(output)
+        case .answer, .keyReused, .at, .unknown, .unavailable, .parked: return pause(output)
         }
     }
 
     private func pause(_ output: EngineOutput<NoAnswer>) -> Step {
         switch output {
         case .unknown(let why), .unavailable(let why): .paused(why)
-        case .answer, .keyReused, .taken, .at, .gap, .foreign, .stopped, .done: .busy
+        case .answer, .keyReused, .taken, .at, .gap, .foreign, .stopped, .done, .parked: .busy
         }
     }
 }

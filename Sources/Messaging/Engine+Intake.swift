@@ -95,7 +95,9 @@ extension Engine {
             return nil
         }
         switch try react(to: message, in: transaction) {
-        case nil: return nil
+        case nil:
+            trail?.handle(message)
+            return nil
         case .newer(let why):
             stopped[name] = why
             notice("\(source) stands still: \(why)")
@@ -107,14 +109,19 @@ extension Engine {
         }
     }
 
-    private func react(to message: Message, in transaction: Transaction) throws(StoreError)
-        -> ReactionError?
-    {
+    /// What a message leads to has it as its cause, and is not recorded before it.
+    func prepare(_ message: Message, in transaction: Transaction) {
         transaction.metadata = Metadata(
             correlation: message.metadata.correlation, cause: message.identity,
             actor: message.metadata.actor, trace: message.metadata.trace,
             occurredAt: message.metadata.occurredAt)
         transaction.notBefore = message.recordedAt
+    }
+
+    func react(to message: Message, in transaction: Transaction) throws(StoreError)
+        -> ReactionError?
+    {
+        prepare(message, in: transaction)
         var failure: ReactionError?
         do throws(StoreError) {
             try attempt(in: transaction) { () throws(StoreError) in
@@ -150,34 +157,13 @@ extension Engine {
                 subject: carried.subject, id: carried.id, headers: carried.headers,
                 payload: carried.payload))
         parkedKeys[message.source.description, default: []].insert(message.stream.id)
+        trail?.handle(message, parkedBecause: reason)
         notice("\(message.identity) is parked: \(reason)")
     }
 
     /// The keys of the source's messages that lie parked.
     package func parkedKeys(of source: Source) -> Set<String> {
         parkedKeys[source.description] ?? []
-    }
-
-    /// Applies a key's parked messages again, up to the first that still fails.
-    func retry(_ source: Source, key: String, in transaction: Transaction) throws(StoreError)
-        -> EngineOutput<Core.Answer>
-    {
-        let name = source.description
-        for parked in try log.parked(source: name, key: key, limit: 10_000) {
-            let carried = BrokerMessage(
-                subject: parked.subject, id: parked.id, headers: parked.headers,
-                payload: parked.payload)
-            guard case .event(let message)? = try? Bulletin(carried) else {
-                return .stopped("\(name) \(parked.position) cannot be read")
-            }
-            switch try react(to: message, in: transaction) {
-            case nil: try transaction.unpark(source: name, position: parked.position)
-            case .store(let error): throw error
-            case .poison(let why), .newer(let why): return .stopped(why)
-            }
-        }
-        parkedKeys[name]?.remove(key)
-        return .done
     }
 
     /// A message that was in hand at so many deaths in a row is to blame. Kills that follow each
@@ -214,7 +200,7 @@ extension Engine {
                 guard case .taken = output else { return output }
             }
             return commit([input], at: now).first ?? .done
-        case .command, .rewind, .effect, .published, .halt, .checkpoint, .retry: return .done
+        case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: return .done
         }
     }
 

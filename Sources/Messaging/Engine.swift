@@ -29,8 +29,8 @@ package enum EngineInput<Core: ServiceCore>: Sendable {
     case halt(String)
     /// Where a source is read to.
     case checkpoint(Source)
-    /// An operator wants the parked messages of a key applied again, in order.
-    case retry(Source, key: String)
+    /// An operator's act on the parked messages of a key.
+    case parked(ParkedAct, CommandContext)
 }
 
 /// A bulletin, with what the broker carried, should it have to be parked.
@@ -55,6 +55,8 @@ package enum EngineOutput<Answer: Sendable>: Sendable {
     /// The source stands still until a newer build runs.
     case stopped(String)
     case done
+    /// What came of an operator's act.
+    case parked(Result<ParkedReport, ParkedRefusal>)
     /// The commit failed: what was asked may be done or not. Ask again with the same key.
     case unknown(String)
     /// Nothing was done.
@@ -86,6 +88,8 @@ package final class Engine<Core: ServiceCore> {
     /// A seam for the simulator: asked before a message is applied; what it answers stands for a
     /// build that cannot.
     package var reactFault: ((Message) -> ReactionError?)?
+    /// Set by whoever wants to know what batches do besides their outputs.
+    package var trail: EngineTrail?
     private var dirty: Set<String> = []
     private var published: Position?
     private var lastSave = Timestamp.epoch
@@ -154,23 +158,35 @@ package final class Engine<Core: ServiceCore> {
         guard !isBroken else { return inputs.map { _ in .unavailable("the service recovers") } }
         if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
+        let mark = trail?.handled.count
+        var own: [Range<Int>] = []
         do throws(StoreError) {
             let (outputs, done) = try log.commit(at: now) { (transaction) throws(StoreError) in
                 let stage = kassa_stage_enter(KASSA_STAGE_DECIDE)
                 defer { kassa_stage_leave(stage) }
                 var outputs: [EngineOutput<Core.Answer>] = []
                 outputs.reserveCapacity(inputs.count)
-                for input in inputs { outputs.append(try take(input, in: transaction)) }
+                for input in inputs {
+                    let start = transaction.records.count
+                    outputs.append(try take(input, in: transaction))
+                    if trail != nil, input.isCommand {
+                        own.append(start..<transaction.records.count)
+                    }
+                }
+                let start = transaction.records.count
                 try fireTimers(in: transaction)
                 try carryOn(in: transaction)
+                own.append(start..<transaction.records.count)
                 try save(in: transaction, hasWritten: !transaction.records.isEmpty)
                 return (outputs, transaction)
             }
             calls.follow(done.effectChanges, at: max(now, log.lastRecorded))
             show(at: now, appended: done.records)
+            trail?.commit(done.records, own: own)
             return outputs
         } catch {
             (checkpoints, parkedKeys, inHand, stopped) = saved
+            if let mark { trail?.takeBack(to: mark) }
             if case .halted(let why) = error {
                 show(at: now, appended: [])
                 return inputs.map { _ in .unavailable(why) }
@@ -234,8 +250,8 @@ package final class Engine<Core: ServiceCore> {
             return .done
         case .halt: return .done
         case .checkpoint(let source): return .at(checkpoint(of: source))
-        case .retry(let source, let key):
-            return try retry(source, key: key, in: transaction)
+        case .parked(let asked, let context):
+            return .parked(try act(asked, context, in: transaction))
         }
     }
 
@@ -356,7 +372,7 @@ extension EngineOutput {
     /// The output to bulletins, which carries no answer.
     package var withoutAnswer: EngineOutput<NoAnswer> {
         switch self {
-        case .answer, .keyReused, .done: .done
+        case .answer, .keyReused, .done, .parked: .done
         case .taken: .taken
         case .at(let checkpoint): .at(checkpoint)
         case .gap(let checkpoint): .gap(checkpoint)
@@ -370,30 +386,13 @@ extension EngineOutput {
 
 extension EngineInput {
     fileprivate var isHalt: Bool { if case .halt = self { true } else { false } }
+    fileprivate var isCommand: Bool { if case .command = self { true } else { false } }
 
     /// The source whose messages it brings, from the broker or from its feed.
     fileprivate var carries: Source? {
         switch self {
         case .bulletins(let source, _), .page(let source, _): source
-        case .command, .rewind, .effect, .published, .halt, .checkpoint, .retry: nil
+        case .command, .rewind, .effect, .published, .halt, .checkpoint, .parked: nil
         }
-    }
-}
-
-extension Metadata {
-    /// Metadata as an effect keeps them; damaged ones are replaced, since the effect matters more.
-    package init(stored text: String) {
-        if let json = try? JSON(parsing: text), let metadata = try? Metadata(json) {
-            self = metadata
-        } else {
-            self.init(correlation: "unknown", actor: "system")
-        }
-    }
-
-    /// The stored form as text.
-    package var text: String {
-        var json = JSONWriter(reserving: 160)
-        encode(to: &json)
-        return json.text
     }
 }

@@ -34,7 +34,10 @@ package struct Publication: Sendable {
         channels: [String], rules: [String: Rule], restricted: [String: Set<String>] = [:]
     ) {
         self.channels = channels
-        self.rules = rules
+        // Whatever a log is about, what operators did about its parked messages is a fact.
+        self.rules =
+            channels.contains(Self.facts)
+            ? rules.merging(ParkedHistory.Event.rules) { own, _ in own } : rules
         self.restricted = restricted
     }
 

@@ -39,6 +39,10 @@ package final class Relay {
     private var last: [String: Position] = [:]
     private var lastWatermark = Timestamp.epoch
     private var watermarked = Position.start
+    /// Told where it goes on, each time that it has asked the broker: all before is published.
+    package var didResume: ((Position) -> Void)?
+    /// Told of events that the broker has stored: of each its first message.
+    package var didPublish: (([Message]) -> Void)?
 
     package init(
         log: LogName, path: String, publication: Publication, broker: any Broker, board: LogBoard
@@ -121,6 +125,7 @@ package final class Relay {
         last = [:]
         watermarked = .start
         board.show(published: position)
+        didResume?(position)
     }
 
     private func publish(_ status: LogStatus, after sequence: UInt64, at now: Timestamp) throws
@@ -128,6 +133,7 @@ package final class Relay {
     {
         let records = try next(through: status.head)
         var bulletins: [BrokerMessage] = []
+        var told: [Message] = []
         var newest = last
         bulletins.reserveCapacity(records.count)
         for record in records {
@@ -135,6 +141,9 @@ package final class Relay {
                 let message = try record.message(
                     form, previous: newest[form.channel] ?? resumedAt(form.channel))
                 bulletins.append(Bulletin.event(message).published)
+                if didPublish != nil, told.last?.identity != message.identity {
+                    told.append(message)
+                }
                 newest[form.channel] = record.position
             }
         }
@@ -150,6 +159,7 @@ package final class Relay {
         }
         if !bulletins.isEmpty {
             self.sequence = try broker.publish(bulletins, to: stream, expectedLast: sequence)
+            didPublish?(told)
         }
         for channel in publication.channels where newest[channel] == nil {
             newest[channel] = resumedAt(channel)

@@ -35,6 +35,26 @@ package protocol ServiceAnswer: Sendable {
     var remembered: LedgerEntry? { get }
     /// The position that a reader must have seen to see this command's effect.
     var position: Position? { get }
+    /// Why the command was refused; nil where it was not.
+    var refusal: String? { get }
+}
+
+/// A command as whoever follows it speaks of it.
+package struct CommandLabel: Hashable, Sendable {
+    /// What is to be done, `place order`; as it goes into JSON.
+    package let name: StaticString
+    /// The stream that it is about: the request that it came with says the same.
+    package let subject: StreamID
+
+    package init(_ name: StaticString, _ subject: StreamID) {
+        (self.name, self.subject) = (name, subject)
+    }
+
+    package static func == (a: CommandLabel, b: CommandLabel) -> Bool {
+        a.name.description == b.name.description && a.subject == b.subject
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(subject) }
 }
 
 /// The heart of a service: synchronous and deterministic. Inputs go in; what it records goes into
@@ -53,6 +73,9 @@ package protocol ServiceCore: AnyObject, SendableMetatype {
 
     /// Folds what is kept in memory: snapshots, and the log after them.
     func open(_ log: EventLog) throws(StoreError)
+
+    /// What a command is called, and what it is about.
+    static func label(of command: Command) -> CommandLabel
 
     /// Decides a command. A refusal is an answer.
     func handle(_ command: Command, in transaction: Transaction) throws(StoreError) -> Answer
@@ -117,6 +140,10 @@ package struct NoAnswer: ServiceAnswer, Hashable {
     package init() {}
 }
 
+extension ServiceAnswer {
+    package var refusal: String? { nil }
+}
+
 extension ReactionError {
     /// Says of what could not be read whether it is the message's fault.
     package init(reading error: any Error) {
@@ -135,6 +162,10 @@ extension ServiceCore {
 }
 
 extension ServiceCore where Command == NoCommand, Answer == NoAnswer {
+    package static func label(of command: NoCommand) -> CommandLabel {
+        CommandLabel("nothing", StreamID(log.value, "nothing"))
+    }
+
     package func handle(_ command: NoCommand, in transaction: Transaction) -> NoAnswer {
         NoAnswer()
     }

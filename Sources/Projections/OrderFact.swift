@@ -21,6 +21,8 @@ enum OrderFact: Sendable {
     case delivery(Delivery.Phase, reason: String?)
     case handedOver(tracking: String)
     case mailSent
+    /// Whose the order is, where that was wrong.
+    case corrected(customer: String?)
     case stockReceived(StockLine)
     /// It changes no column, or is not known here; its order's timeline has it all the same.
     case other
@@ -137,6 +139,9 @@ extension OrderFact {
         "order.cancelled": closed(.cancelled),
         "order.expired": closed(.expired),
         "checkout.step-skipped": skipped,
+        "order.corrected": { (json) throws(JSONError) in
+            .corrected(customer: try json.optionalString("customer"))
+        },
         "payment.authorization-requested": { (json) throws(JSONError) in
             .payment(.authorizing, PaymentFact(amount: try amount(json)))
         },

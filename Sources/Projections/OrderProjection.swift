@@ -8,10 +8,10 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 5
+    package static let version = 6
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
-        "order", "checkout", "payment", "reservation", "delivery", "notification",
+        "order", "checkout", "payment", "reservation", "delivery", "notification", "parked",
     ]
 
     package init() {}
@@ -138,7 +138,7 @@ extension OrderFact {
     fileprivate var movesMoney: Bool {
         switch self {
         case .placed, .completed, .closed, .captureSkipped, .payment: true
-        case .confirmed, .cancellationRequested, .cancellationRefused, .reserved,
+        case .confirmed, .cancellationRequested, .cancellationRefused, .corrected, .reserved,
             .reservationRefused, .released, .delivery, .handedOver, .mailSent, .stockReceived,
             .other:
             false
@@ -192,6 +192,7 @@ extension OrderRow {
             delivery = .handedOver
             self.tracking = tracking
         case .mailSent: mailsSent += 1
+        case .corrected(let customer): self.customer = customer ?? self.customer
         case .stockReceived, .other: break
         }
     }

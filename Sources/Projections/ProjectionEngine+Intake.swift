@@ -75,6 +75,7 @@ extension ProjectionEngine {
         let why: String
         do throws(ReactionError) {
             try projection.apply(message, meaning: fact, to: rows)
+            folded?.append(message)
             return nil
         } catch {
             switch error {

@@ -20,6 +20,15 @@ package enum ProjectionInput: Sendable {
         case .rewind: 0
         }
     }
+
+    /// Whether a message may be among what it brings: each source has one input in a batch.
+    func brings(_ message: Message) -> Bool {
+        switch self {
+        case .bulletins(let source, _), .page(let source, _):
+            source.log == message.identity.log && source.channel == message.channel
+        case .rewind: false
+        }
+    }
 }
 
 /// The read store's single writer, without threads: rows and checkpoints go into one transaction.
@@ -36,6 +45,9 @@ package final class ProjectionEngine {
     package private(set) var isBroken = false
     /// A seam for tests and the simulator: what it throws stands for a failing disk.
     package var commitFault: ((EventLog.CommitMoment) throws(SQLiteError) -> Void)?
+
+    /// The messages that were folded, of what was committed alone; kept where it is set.
+    package var folded: [Message]?
 
     let notice: @Sendable (String) -> Void
     let connection: Connection
@@ -117,7 +129,7 @@ package final class ProjectionEngine {
         -> [EngineOutput<NoAnswer>]
     {
         guard !isBroken else { return inputs.map { _ in .unavailable("the projection recovers") } }
-        let saved = state
+        let saved = (state, folded)
         do throws(StoreError) {
             let outputs = try commit(inputs, at: now)
             show()
@@ -125,7 +137,7 @@ package final class ProjectionEngine {
             return outputs
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
-            state = saved
+            (state, folded) = saved
             isBroken = true
             // What was written is unknown.
             store.renditions.forgetAll()

@@ -103,7 +103,7 @@ struct Rebuild {
             guard engine.checkpoint(of: source).epoch > checkpoint.epoch else {
                 throw .changed("\(source) changed its epoch while it was read")
             }
-        case .gap, .at, .keyReused, .answer, .taken, .done:
+        case .gap, .at, .keyReused, .answer, .taken, .done, .parked:
             throw .changed("\(source) changed while it was read")
         }
     }

@@ -156,7 +156,13 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
         }
         guard !parked.isEmpty else { return nil }
         let (source, key) = parked[random.below(parked.count)]
-        _ = process([.retry(source, key: key)])
+        guard let operatorOnDuty = Instruction(by: "simulator", why: "a build that can runs")
+        else { return nil }
+        let act = ParkedAct(
+            .retry, source: source.description, key: key, isRehearsal: false, operatorOnDuty)
+        let context = CommandContext(
+            metadata: Metadata(correlation: key, actor: operatorOnDuty.actor))
+        _ = process([.parked(act, context)])
         return "\(source) of \(key) is tried again"
     }
 

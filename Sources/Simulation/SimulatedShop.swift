@@ -110,7 +110,8 @@ package final class SimulatedShop {
         Gateway(
             runtime: runtime, readStore: readStore, freshness: freshness,
             orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
-            projections: NoProjections(), cursorKey: Array(repeating: 7, count: 32),
+            desk: SimulatedDesk(orders: OrdersAdapter(orders)), projections: NoProjections(),
+            cursorKey: Array(repeating: 7, count: 32),
             feeds: feeds, readings: { ShopReadings() }, aside: aside, asideForMetrics: aside,
             readiness: { Readiness(heartbeatAge: .zero, isCaughtUp: true) })
     }

@@ -241,7 +241,7 @@ extension Simulation {
                 else {
                     throw violated("\(record.stream) (\(token)) \(reason): nobody outside was slow")
                 }
-            case .confirmed, .cancellationRequested, .cancellationRefused: break
+            case .confirmed, .cancellationRequested, .cancellationRefused, .corrected: break
             }
         }
         let books = shop.outside.books

@@ -108,6 +108,28 @@ extension BenchCommand {
         }
     }
 
+    static let tracing = Command(
+        "tracing", "full load without spans and with a span of everything, in turn",
+        options: [
+            .value("seconds", "SECONDS", "how long full load is held each time", default: "10"),
+            .value("rounds", "COUNT", "how often each is measured", default: "3"),
+            clientsOption, linesOption,
+        ],
+        example: "shopctl bench tracing --seconds 15")
+
+    static func planTracing(_ invocation: Invocation) throws -> Run {
+        var settings = TracingBench.Settings()
+        settings.seconds = try invocation.integer("seconds", in: 1...3600)
+        settings.rounds = try invocation.integer("rounds", in: 1...100)
+        settings.clients = try clients(invocation)
+        settings.lines = try lines(invocation)
+        return { [settings] in
+            try inFolder(invocation) { data in
+                (try TracingBench.run(settings, data: data, progress: Terminal.progress), [])
+            }
+        }
+    }
+
     static func planSoak(_ invocation: Invocation) throws -> Run {
         var settings = SoakBench.Settings()
         settings.seconds = 60 * Double(try invocation.integer("minutes", in: 1...10_080))

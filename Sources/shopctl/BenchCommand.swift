@@ -12,6 +12,7 @@ enum BenchCommand {
         case growth
         case rebuild
         case processes
+        case tracing
 
         var command: Command {
             switch self {
@@ -22,6 +23,7 @@ enum BenchCommand {
             case .growth: BenchCommand.growth
             case .rebuild: BenchCommand.rebuild
             case .processes: BenchCommand.processes
+            case .tracing: BenchCommand.tracing
             }
         }
 
@@ -35,6 +37,7 @@ enum BenchCommand {
             case .growth: try BenchCommand.planGrowth(invocation)
             case .rebuild: try BenchCommand.planRebuild(invocation)
             case .processes: try BenchCommand.planProcesses(invocation)
+            case .tracing: try BenchCommand.planTracing(invocation)
             }
         }
     }

@@ -25,6 +25,14 @@ enum OrderCommand {
                 options: [.value("reason", "TEXT", "why", default: "cancelled by the merchant")],
                 positionals: [Positional("id", "the order")],
                 example: "shopctl order cancel 0198c7d2-0000-7000-8000-000000000000"),
+            Command(
+                "correct", "set right whose an order is, or where its mails go",
+                options: [
+                    .value("customer", "ID", "the customer whose it is"),
+                    .value("contact", "EMAIL", "where mails go from now on; kept sealed"),
+                ] + ShopCommand.instruction,
+                positionals: [Positional("id", "the order")],
+                example: "shopctl order correct ID --contact al@example.org --why 'mistyped'"),
         ])
 
     static func run(_ invocation: Invocation) throws {
@@ -35,6 +43,7 @@ enum OrderCommand {
         case "get":
             let client = try GatewayClient(invocation)
             try show(try invocation.argument("id"), invocation, client, token: nil)
+        case "correct": try correct(invocation)
         default: try cancel(invocation, try GatewayClient(invocation))
         }
     }
@@ -106,5 +115,26 @@ enum OrderCommand {
         body.object { $0.member("reason", reason) }
         let answer = try client.send(.post, "\(path(id))/cancellation", body: body)
         print(invocation.flag("json") ? answer.json.text : "cancellation of \(id) is under way")
+    }
+
+    private static func correct(_ invocation: Invocation) throws {
+        let id = try invocation.argument("id")
+        var members = try invocation.instruction()
+        for name in ["customer", "contact"] {
+            guard let text = invocation.optionalText(name) else { continue }
+            members.append(.init(name, .string(text)))
+        }
+        guard members.count > 2 else {
+            throw invocation.invalid(
+                "--customer", "", expected: "what is to be corrected, here or by --contact")
+        }
+        var body = JSONWriter()
+        body.value(.object(members))
+        let answer = try GatewayClient(invocation)
+            .send(.post, "\(path(id))/corrections", body: body)
+        print(
+            invocation.flag("json")
+                ? answer.json.text
+                : "corrected \(id); on record as \(answer.json["event"]?.string ?? "")")
     }
 }

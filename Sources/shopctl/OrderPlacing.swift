@@ -1,6 +1,5 @@
 import Arguments
 import EventSourcing
-import Foundation
 import Glibc
 import HTTP
 import Host
@@ -28,9 +27,6 @@ enum OrderPlacing {
     private static let parts = [
         "line", "customer", "contact", "currency", "token", "shipping", "reference", "occurred-at",
     ]
-    /// A file may be larger than any gateway takes; more than this is not read.
-    private static let maximumFile = 64 << 20
-
     static func run(_ invocation: Invocation) throws {
         let body = try body(invocation)
         let client = try GatewayClient(invocation)
@@ -58,30 +54,9 @@ enum OrderPlacing {
         if let part = parts.first(where: { !invocation.texts($0).isEmpty }) {
             throw invocation.error(.notTogether("--file", "--\(part)"))
         }
-        let name = file == "-" ? "standard input" : file
-        let bytes = try read(file, name)
-        do throws(JSONError) {
-            var body = JSONWriter()
-            body.value(try JSON(parsing: bytes))
-            return body
-        } catch { throw CommandFailure("\(name): the JSON \(error.reason)") }
-    }
-
-    private static func read(_ file: String, _ name: String) throws -> [UInt8] {
-        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
-        guard let handle else {
-            throw CommandFailure(
-                "cannot read \(name): \(String(cString: strerror(errno))); see --file")
-        }
-        do {
-            let data = try handle.read(upToCount: maximumFile + 1) ?? Data()
-            guard data.count <= maximumFile else {
-                throw CommandFailure("\(name) is larger than \(maximumFile) bytes")
-            }
-            return Array(data)
-        } catch let error as CommandFailure {
-            throw error
-        } catch { throw CommandFailure("cannot read \(name): \(error.localizedDescription)") }
+        var body = JSONWriter()
+        body.value(try JSONInput.read(file, option: "--file"))
+        return body
     }
 
     private static func order(_ invocation: Invocation) throws(UsageError) -> JSONWriter {

@@ -14,10 +14,10 @@ enum ShopCommand {
         subcommands: [
             UpCommand.command, ServeCommand.command, StatusCommand.command,
             AccountsCommand.command, OrderCommand.command, StockCommand.command,
-            EventsCommand.command, ImportCommand.command, ReplayCommand.command,
-            ReportCommand.command, ExportCommand.command, ProjectionsCommand.command,
-            DoctorCommand.command, EpochCommand.command, BenchCommand.command,
-            SimulateCommand.command,
+            SagaCommand.command, ParkedCommand.command, EventsCommand.command,
+            ImportCommand.command, ReplayCommand.command, ReportCommand.command,
+            ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
+            EpochCommand.command, BenchCommand.command, SimulateCommand.command,
         ])
 
     /// 0 done, 1 refused or failed; 2, wrong usage, is the caller's.
@@ -34,6 +34,8 @@ enum ShopCommand {
             case "accounts": return try AccountsCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)
             case "stock": try StockCommand.run(invocation)
+            case "saga": try SagaCommand.run(invocation)
+            case "parked": return try ParkedCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
             case "projections": try ProjectionsCommand.run(invocation)

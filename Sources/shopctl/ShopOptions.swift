@@ -21,7 +21,8 @@ enum ShopOptions {
         "kept on the disk for what is under way when the rest is full; with less free beside it "
             + "nothing new is taken", default: "64")
 
-    static let all = [payWithin, holdFor, inTransit, outForDelivery, diskReserve]
+    static let all =
+        [payWithin, holdFor, inTransit, outForDelivery, diskReserve] + TraceOptions.all
 
     /// The settings that the options make.
     static func settings(_ invocation: Invocation) throws -> Shop.Settings {
@@ -34,6 +35,7 @@ enum ShopOptions {
         settings.outForDelivery = try invocation.seconds("out-for-delivery", from: 0)
         settings.diskReserve =
             Int64(try invocation.integer("disk-reserve", in: 0...1_048_576)) << 20
+        settings.tracing = try TraceOptions.settings(invocation)
         return settings
     }
 
@@ -57,6 +59,7 @@ enum ShopOptions {
         }
         let reserve = try invocation.integer("disk-reserve", in: 0...1_048_576)
         return arguments + ["--disk-reserve", "\(part == .orders ? reserve : 0)"]
+            + TraceOptions.arguments(invocation)
     }
 }
 

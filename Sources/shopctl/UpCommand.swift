@@ -85,11 +85,18 @@ enum UpCommand {
         try OpenFiles.prepare()
         let folder = try DataFolder(path: settings.data, parts: [])
         defer { withExtendedLifetime(folder) {} }
-        // What ran in one process until now has none yet; a part that has data makes none.
-        _ = try Secret.load(in: settings.data, SystemRuntime())
         let isJSON = invocation.flag("json")
         var isStopped = false
-        let supervisor = Supervisor(try jobs(invocation, settings)) { event in
+        let jobs: [Supervisor.Job]
+        do {
+            // What ran in one process until now has none yet; a part that has data makes none.
+            let secret = try Secret.load(in: settings.data, SystemRuntime())
+            jobs = try Self.jobs(invocation, settings, secret)
+        } catch {
+            folder.discardIfNew()
+            throw error
+        }
+        let supervisor = Supervisor(jobs) { event in
             switch event {
             case .line(let part, let text, let isError): pass(part, text, isError: isError)
             case .notice(let text): settings.notice(text)
@@ -122,9 +129,11 @@ enum UpCommand {
     }
 
     /// What is run, and how.
-    private static func jobs(_ invocation: Invocation, _ settings: Shop.Settings) throws
-        -> [Supervisor.Job]
-    {
+    ///
+    /// - Parameter secret: what a broker of the shop's own is shown, as the parts will.
+    private static func jobs(
+        _ invocation: Invocation, _ settings: Shop.Settings, _ secret: Secret
+    ) throws -> [Supervisor.Job] {
         var jobs: [Supervisor.Job] = []
         // Where this machine's own processes find what listens there.
         let isAnywhere = ["0.0.0.0", "::"].contains(settings.address)
@@ -132,7 +141,8 @@ enum UpCommand {
         let broker: String
         if let url = invocation.optionalText("broker"), let address = settings.broker {
             // Nothing of the shop would find anything else of it.
-            _ = try NATSLink(address, name: "shopctl", within: .seconds(5))
+            _ = try NATSLink(
+                address.showing(token: secret.text), name: "shopctl", within: .seconds(5))
             broker = url
         } else {
             // Known before any part is started: the parts are started in any order.

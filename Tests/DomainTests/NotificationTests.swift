@@ -61,4 +61,16 @@ import Testing
             .when(.failed(.shipped, reason: "x")).thenNothing()
             .when(.sent(.expired)).thenNothing()
     }
+
+    @Test func `a corrected address is where later mails go`() throws {
+        let mails = try given(Notification.self)
+            .when(.orderPlaced(contact: "s")).then(.requested(.received, contact: "s"))
+            .when(.readdress(contact: "s")).thenNothing()
+            .when(.readdress(contact: "t")).then(.readdressed(contact: "t"))
+            .when(.notify(.confirmed)).then(.requested(.confirmed, contact: "t"))
+        #expect(mails.state.due == [.received, .confirmed])
+        try given(Notification.self, .skipped(.received))
+            .when(.readdress(contact: "t")).then(.readdressed(contact: "t"))
+            .when(.notify(.shipped)).then(.requested(.shipped, contact: "t"))
+    }
 }

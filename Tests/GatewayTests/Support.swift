@@ -7,6 +7,7 @@ import HTTP
 import Messaging
 import Projections
 import Synchronization
+import Telemetry
 import Testing
 
 struct Unexpected: Error {}
@@ -28,7 +29,7 @@ final class ManualRuntime: Runtime {
 }
 
 /// Stands for the services: remembers what it was asked, and answers what it was told to.
-final class FakeServices: OrdersClient, StockClient {
+final class FakeServices: OrdersClient, StockClient, OperatorClient {
     struct Call: Sendable {
         let what: String
         let id: String
@@ -84,6 +85,59 @@ final class FakeServices: OrdersClient, StockClient {
             context: context)
         reply(take(call, "deliveries"))
     }
+
+    // MARK: Under an operator's hand
+
+    /// What it was asked to show, and what it shows.
+    let looks = Mutex<[String]>([])
+    let shown = Mutex<Result<[UInt8]?, Unexpected>>(.success(Array("{}".utf8)))
+
+    private func look(_ what: String) throws -> [UInt8]? {
+        looks.withLock { $0.append(what) }
+        return try shown.withLock { $0 }.get()
+    }
+
+    func parked(of service: LogName, _ query: ParkedQuery) throws -> [UInt8] {
+        try look("parked \(service) \(query)") ?? []
+    }
+
+    func sagas(_ query: SagaQuery) throws -> [UInt8] { try look("sagas \(query)") ?? [] }
+    func saga(of order: OrderID) throws -> [UInt8]? { try look("saga \(order)") }
+
+    func act(
+        _ act: ParkedAct, on service: LogName, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "parked \(act.kind)", id: act.key, draft: nil, text: act.instruction.why,
+            quantity: act.isRehearsal ? 0 : 1, context: context)
+        let outcome = take(call, service.value)
+        guard case .accepted(let identity, _, _, _) = outcome else { return reply(outcome) }
+        var report = ParkedReport()
+        (report.applied, report.left, report.event) = (3, 1, identity)
+        report.stop = .init(position: Position(14), reason: "it makes no sense")
+        reply(.parked(report))
+    }
+
+    func steer(
+        _ order: OrderID, _ steering: Steering, _ instruction: Instruction,
+        context: RequestContext, reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "\(steering)", id: order.value, draft: nil, text: instruction.why, quantity: 0,
+            context: context)
+        reply(take(call, "orders"))
+    }
+
+    func correct(
+        _ order: OrderID, _ correction: OrderCorrection, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        let call = Call(
+            what: "correct \(correction.customer?.value ?? "")", id: order.value, draft: nil,
+            text: correction.contact, quantity: 0, context: context)
+        reply(take(call, "orders"))
+    }
 }
 
 /// Does work where it is given.
@@ -112,7 +166,8 @@ final class Rig {
         readings: @escaping @Sendable () -> ShopReadings = { ShopReadings() },
         aside: @escaping Gateway.Aside = atOnce,
         asideForMetrics: @escaping Gateway.Aside = atOnce,
-        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil },
+        tracer: Tracer = .off
     ) throws {
         var template = Array("/tmp/kassa-gateway-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Unexpected() }
@@ -125,10 +180,10 @@ final class Rig {
         let ready = ReadinessBox()
         let gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services,
-            stock: services, projections: projections,
+            stock: services, desk: services, projections: projections,
             cursorKey: Array(repeating: 7, count: 32), feeds: feeds, readings: readings,
             aside: aside, asideForMetrics: asideForMetrics,
-            intakeRefusal: intakeRefusal, readiness: { ready.value })
+            intakeRefusal: intakeRefusal, tracer: tracer, readiness: { ready.value })
         self.ready = ready
         server = try HTTPServer.start(
             renderError: gateway.renderError, handler: gateway.router.handle)

@@ -63,6 +63,24 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             key: .init(principal: "p", key: "k\"\\\n", digest: [UInt8](0..<32))),
     ]
 
+    private static func acts(_ order: OrderID) -> [InnerCommand.Kind] {
+        guard let ann = Instruction(by: "ann", why: "paid in cash") else { return [] }
+        func parked(_ kind: ParkedAct.Kind, _ isRehearsal: Bool) -> ParkedAct {
+            ParkedAct(
+                kind, source: "orders/to-payments", key: order.value, isRehearsal: isRehearsal,
+                ann)
+        }
+        return [
+            .steer(order, .retry, ann), .steer(order, .skip(step: "pack"), ann),
+            .steer(order, .compensate, ann),
+            .correct(
+                order, OrderCorrection(customer: CustomerID("c-9"), contact: "a@b.example", ann)),
+            .parked(parked(.retry, true), on: .payments),
+            .parked(parked(.discard(Position(7)), false), on: .orders),
+            .parked(parked(.edit(Position(7), data: Array("{}".utf8)), false), on: .notifications),
+        ]
+    }
+
     static let kinds: [InnerCommand.Kind] = {
         guard let order = OrderID("o-1"), let sku = SKU("A 1"),
             let draft = try? Order.Draft(
@@ -79,7 +97,7 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             .place(order, draft), .cancel(order, reason: "changed \u{0} my mind"),
             .receive(sku, quantity: 1_000_000, reference: "delivery note 7"),
             .receive(sku, quantity: -3, reference: nil),
-        ]
+        ] + acts(order)
     }()
 
     private static let commands: [WireSample] = kinds.flatMap { kind in
@@ -89,7 +107,7 @@ struct WireSample: Sendable, CustomTestStringConvertible {
                 optional: [
                     "key", "metadata.cause", "metadata.trace", "metadata.occurredAt",
                     "draft.customer", "draft.contact", "draft.reference", "draft.shipping",
-                    "draft.lines.description", "reference",
+                    "draft.lines.description", "reference", "customer", "contact", "isRehearsal",
                 ]
             ) { try InnerCommand($0).bytes }
         }
@@ -176,7 +194,9 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             """
             "service":{"isUp":true,"inputs":3,"refused":4,"calls":5,"parked":6,\
             "parkedBySource":[{"source":"orders/facts","count":6}],"openCheckouts":8,\
-            "waitingCheckouts":7,"epoch":2,"head":40,"published":39,"haltReason":"it is behind","waiting":9,\
+            "waitingCheckouts":7,"oldestParked":21,"sagas":[{"step":"pack","direction":"undo",\
+            "open":2,"stuck":1,"oldestAt":"2026-01-02T03:04:05.678901Z"}],\
+            "epoch":2,"head":40,"published":39,"haltReason":"it is behind","waiting":9,\
             "begun":10,"read":[{"source":"orders/facts","position":12,"asOf":13}]},\
             "isCounted":true,"diskFree":14,"diskHeld":15,"isIntakeStopped":true,"mailsSent":16,\
             "mailsFailed":17,"streams":[{"stream":"kassa-orders","messages":18,"bytes":19}]
@@ -190,8 +210,8 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             "a part's status \(number)", bytes,
             optional: [
                 "service", "service.isUp", "service.calls", "service.parked",
-                "service.parkedBySource", "service.openCheckouts", "service.epoch",
-                "service.published", "service.haltReason",
+                "service.parkedBySource", "service.openCheckouts", "service.oldestParked",
+                "service.sagas", "service.epoch", "service.published", "service.haltReason",
                 "service.waiting", "isCounted", "isIntakeStopped", "mailsSent",
             ]
         ) { try PartStatus($0).bytes }

@@ -1,4 +1,5 @@
 import EventSourcing
+import Foundation
 import Messaging
 import TestKit
 import Testing
@@ -162,5 +163,43 @@ import Testing
         let after = try shop.killed()
         #expect(try after.progress("C", of: "kassa-orders")["floor"] == 1)
         #expect(try after.state("kassa-orders") == Shop.State(1, first: 1, last: 1))
+    }
+
+    @Test func `where others publish they go on in a stream that one process has left`() throws {
+        let folder = try Folder()
+        do {
+            let broker = try SegmentBroker(folder: folder.path, runtime: SteppedRuntime())
+            let message = BrokerMessage(
+                subject: "kassa.orders.facts", id: "1", headers: [], payload: [0x78])
+            _ = try broker.publish([message], to: "kassa-orders", expectedLast: 0)
+        }
+        let shop = try Shop(folder, publishersAreElsewhere: true)
+        #expect(try shop.store("kassa.orders.facts", "y") == 2)
+        let after = try shop.killed()
+        #expect(try after.store("kassa.orders.facts", "z") == 3)
+        #expect(try after.contents("kassa-orders").map(\.text) == ["x", "y", "z"])
+        #expect(after.notices.all == [])
+    }
+
+    @Test(arguments: [false, true])
+    func `where others publish a stream of the shop's whose file is lost takes messages again`(
+        isDamaged: Bool
+    ) throws {
+        let shop = try Shop(publishersAreElsewhere: true)
+        try shop.create("kassa-orders", subjects: "kassa.orders.>")
+        try shop.store(1...3, to: "kassa.orders.x")
+        let folder = try shop.folder.copy()
+        let files = folder.files().filter { $0.contains("/jetstream/stream.") }
+        #expect(!files.isEmpty)
+        for name in files {
+            if isDamaged {
+                try folder.write([0xFF], name)
+            } else {
+                try FileManager.default.removeItem(atPath: "\(folder.path)/\(name)")
+            }
+        }
+        let after = try Shop(folder, publishersAreElsewhere: true)
+        #expect(try after.store("kassa.orders.x", "4") == 4)
+        #expect(try after.contents("kassa-orders").map(\.text) == ["1", "2", "3", "4"])
     }
 }

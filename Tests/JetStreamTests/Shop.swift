@@ -42,7 +42,7 @@ final class Shop {
     init(
         _ folder: Folder? = nil, settings: SegmentBroker.Settings = SegmentBroker.Settings(),
         runtime: SteppedRuntime = SteppedRuntime(), limits: ServerLimits = ServerLimits(),
-        login: Login = .anybody
+        login: Login = .anybody, publishersAreElsewhere: Bool = false
     ) throws {
         self.login = login
         self.folder = try folder ?? Folder()
@@ -52,7 +52,9 @@ final class Shop {
         hub = Hub(
             info: ServerInfo(id: "T", name: "test", hasJetStream: true), limits: limits,
             login: login)
-        streams = JetStream(broker, hub, wakeUp: {}, notices: notices.take)
+        streams = JetStream(
+            broker, hub, publishersAreElsewhere: publishersAreElsewhere, wakeUp: {},
+            notices: notices.take)
         session = hub.open(1)
         hub.attach([streams])
         try hub.take(

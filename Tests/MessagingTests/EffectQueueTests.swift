@@ -224,6 +224,10 @@ private final class CallCore: ServiceCore {
 
     typealias Answer = NoAnswer
 
+    static func label(of command: Command) -> CommandLabel {
+        CommandLabel("call", StreamID("calls", command.key))
+    }
+
     func open(_ log: EventLog) {}
     func keep() {}
     func rollback() {}

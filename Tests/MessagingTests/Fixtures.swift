@@ -231,3 +231,24 @@ final class Shared<Value: Sendable>: Sendable {
 }
 
 func sku(_ text: String) throws -> SKU { try #require(SKU(text)) }
+
+struct NoReport: Error {}
+
+extension Bench {
+    /// Has an operator try a key's parked messages again.
+    func retry(_ source: Source, _ key: String, isRehearsal: Bool = false) throws -> ParkedReport {
+        try act(.retry, source, key, isRehearsal: isRehearsal).get()
+    }
+
+    func act(
+        _ kind: ParkedAct.Kind, _ source: Source, _ key: String, isRehearsal: Bool = false
+    ) throws -> Result<ParkedReport, ParkedRefusal> {
+        let instruction = try #require(Instruction(by: "ann", why: "a test"))
+        let act = ParkedAct(
+            kind, source: source.description, key: key, isRehearsal: isRehearsal, instruction)
+        let metadata = Metadata(correlation: "by hand", actor: instruction.actor)
+        guard case .parked(let result) = try send(.parked(act, CommandContext(metadata: metadata)))
+        else { throw NoReport() }
+        return result
+    }
+}

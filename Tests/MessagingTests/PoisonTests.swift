@@ -45,14 +45,12 @@ import Testing
         let later = orders.raw(type, "{}", of: StreamID("order", "bad"))
         try bench.read(orders.source, [later])
         #expect(try parked(bench) == [2, 4, 5, 7])
-        #expect(try bench.send(.retry(orders.source, key: "bad")).stopped != nil)
+        #expect(try bench.retry(orders.source, "bad").stop?.reason == "it makes no sense")
         #expect(try parked(bench) == [2, 4, 5, 7])
 
         isMended.value = true
-        guard case .done = try bench.send(.retry(orders.source, key: "bad")) else {
-            Issue.record("the retry failed")
-            return
-        }
+        let report = try bench.retry(orders.source, "bad")
+        #expect(report.applied == 4 && report.left == 0 && report.stop == nil)
         #expect(try bench.seen("bad") == [2, 4, 5, 7].map { "orders/1/\($0)" })
         let next = orders.raw(type, "{}", of: StreamID("order", "bad"))
         try bench.read(orders.source, [next])
@@ -69,7 +67,7 @@ import Testing
         let messages = (0..<4).map { _ in orders.raw(type, "{}", of: StreamID("order", "a")) }
         try bench.read(orders.source, messages)
         bad.value = [3]
-        #expect(try bench.send(.retry(orders.source, key: "a")).stopped != nil)
+        #expect(try bench.retry(orders.source, "a").stop?.position == Position(3))
         #expect(try parked(bench) == [3, 4])
         #expect(try bench.seen() == ["orders/1/1", "orders/1/2"])
     }

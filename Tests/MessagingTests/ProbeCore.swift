@@ -30,6 +30,10 @@ final class ProbeCore: ServiceCore {
         self.before = before
     }
 
+    static func label(of command: String) -> CommandLabel {
+        CommandLabel("record", StreamID("probe", "own"))
+    }
+
     func open(_ log: EventLog) {}
     func keep() {}
     func rollback() {}
@@ -76,7 +80,8 @@ final class ProbeCore: ServiceCore {
 extension Bench<ProbeCore> {
     /// What was seen, in order.
     func seen(_ key: String? = nil) throws -> [String] {
-        try records().filter { key == nil || $0.stream.id == key }.map { record in
+        let seen = try records().filter { $0.stream.category != "parked" }
+        return try seen.filter { key == nil || $0.stream.id == key }.map { record in
             try JSONObject(try JSON(parsing: record.data)).string("saw")
         }
     }

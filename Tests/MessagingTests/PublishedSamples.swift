@@ -16,11 +16,28 @@ struct PublishedSamples {
     let events: [any StoredEvent]
 
     static let all: [PublishedSamples] = {
-        do { return [try orders(), payments(), try deliveries(), notifications()] } catch {
+        do {
+            return [try orders(), payments(), try deliveries(), notifications()].map(\.withActs)
+        } catch {
             Issue.record(error)
             return []
         }
     }()
+
+    /// With what operators did about its parked messages.
+    private var withActs: PublishedSamples {
+        guard let instruction = Instruction(by: "ann", why: "w") else { return self }
+        let text = ParkedHistory.ParkedText(
+            source: "orders/facts", position: Position(7), id: "orders/1/7", data: "{}")
+        let stop = ParkedReport.Stop(position: Position(8), reason: "r")
+        let acts: [ParkedHistory.Event] = [
+            .retried(source: "orders/facts", [Position(7)], nil, instruction),
+            .retried(source: "orders/facts", [], stop, instruction),
+            .edited(text, after: "{}", instruction),
+            .discarded(text, reason: "r", instruction),
+        ]
+        return PublishedSamples(log: log, publication: publication, events: events + acts)
+    }
 
     /// The subjects of the types, `orders.facts.order.placed` with `kassa.` before it.
     var subjects: Set<String> {
@@ -78,6 +95,15 @@ struct PublishedSamples {
             .confirmed, .completed, .cancellationRequested(reason: "r"), .cancellationRefused,
             .rejected(reason: "r"), .cancelled(reason: "r"), .expired(reason: "r"),
         ]
+        let ann = try #require(Instruction(by: "ann", why: "w"))
+        let corrected: [Order.Event] = [
+            .corrected(Order.Correction(customer: CustomerID("c-2"), contact: nil, ann)),
+            .corrected(
+                Order.Correction(customer: nil, contact: "customer:c-1 sealed:v1:AbC_-9", ann)),
+        ]
+        let steered: [CheckoutProgress.Event] = [
+            .asked(step("o-1", "pack"), ann), .skipped(step("o-1", "pack"), ann), .sentBack(ann),
+        ]
         let requests: [StepRequest] = [
             .reserve(StockLine.summing([named])), .release, .pack, .unpack, .handOver(),
             .handOver(shipping: "ship_ok"), .recall,
@@ -86,7 +112,9 @@ struct PublishedSamples {
             .capture(gbp(500)), .confirm, .complete,
         ]
         let asked = requests.map { CheckoutProgress.Event.requested(step("o-1", "pack"), $0) }
-        let events: [[any StoredEvent]] = [placed, others, asked, [Customer.Event.erased]]
+        let events: [[any StoredEvent]] = [
+            placed, others, corrected, asked, steered, [Customer.Event.erased],
+        ]
         return PublishedSamples(
             log: OrdersCore.log, publication: OrdersCore.publication, events: events.flatMap { $0 })
     }

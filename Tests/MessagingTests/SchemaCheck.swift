@@ -93,9 +93,6 @@ struct SchemaCheck {
 }
 
 extension JSON {
-    /// An object's members; none of any other value.
-    var members: [Member] { if case .object(let members) = self { members } else { [] } }
-
     /// What JSON Schema calls it.
     fileprivate var typeName: String {
         switch self {

@@ -135,6 +135,25 @@ import Testing
         #expect(try bench.types().suffix(2) == ["checkout.turned", "checkout.step-requested"])
     }
 
+    @Test func `what a timer records is part of what the order's request began`() throws {
+        let bench = try Bench(runtime: runtime) { [runtime] in OrdersCore(runtime: runtime) }
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        let asked = Metadata(correlation: "basket 7", actor: "anonymous", trace: trace)
+        try bench.send(
+            .command(.place(try orderID("o1"), try draft()), CommandContext(metadata: asked)))
+        let deliveries = Publisher("deliveries", Publication.facts, runtime)
+        let read = ["orders/to-deliveries": try bench.engine.log.head]
+        let began = runtime.now()
+        while try !hasTurned(bench), runtime.now() - began < .seconds(3600) {
+            runtime.advance(by: .seconds(10))
+            try bench.read(deliveries.source, [deliveries.watermark(upSince: began, read: read)])
+        }
+        let turned = try #require(try bench.records().first { $0.type.name == "checkout.turned" })
+        #expect(
+            try turned.parsedMetadata()
+                == Metadata(correlation: "basket 7", actor: "timer", trace: trace))
+    }
+
     @Test func `a deadline survives a restart of the orders service`() throws {
         let (bench, deliveries, read) = try placed()
         let began = runtime.now()

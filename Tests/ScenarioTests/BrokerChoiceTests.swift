@@ -1,4 +1,5 @@
 import EventSourcing
+import Glibc
 import HTTP
 import Messaging
 import NATS
@@ -48,6 +49,26 @@ import Testing
             "up", "--port", "0", "--data", folder.data, "--broker", "nats://127.0.0.1:1")
         #expect(started.code == 1)
         #expect(started.error.contains("nats://127.0.0.1:1: connect: Connection refused"))
+        #expect(access(folder.data, F_OK) != 0, "a folder is left")
+    }
+
+    @Test func `a shop runs at a broker of its own that runs by itself`() throws {
+        let folder = try Folder()
+        let broker = try Child(
+            [
+                Shopctl.path, "serve", "broker", "--shop", "--json", "--port", "0", "--data",
+                folder.data,
+            ], output: "\(folder.path)/broker")
+        let url = try eventually("the broker is ready") { () -> String? in
+            guard broker.standardOutput.hasSuffix("\n") else { return nil }
+            return try JSON(parsing: Array(broker.standardOutput.utf8))["url"]?.string
+        }
+        let shop = try RunningShop(folder, as: .processes, options: ["--broker", url])
+        try shop.receive("mug", 10)
+        #expect(try shop.ended()["status"] == "completed")
+        try shop.stop()
+        broker.signal(SIGTERM)
+        #expect(try broker.end() == 0, "\(broker.standardError)")
     }
 
     @Test(arguments: [

@@ -46,4 +46,29 @@ import Testing
         let verified = try Shopctl.verify(folder)
         #expect(verified.code == 0, "\(verified.all)")
     }
+
+    @Test func `a clock that was ahead in one process keeps no other one waiting`() throws {
+        guard let clock = try SetClock() else { return print("SKIPPED: there is no clang") }
+        let shop = HandRunShop(try Folder())
+        try shop.start("broker", by: Shopctl.path)
+        try shop.waitUntilReady("broker")
+        for part in HandRunShop.parts.dropFirst() {
+            try shop.start(
+                part, by: Shopctl.path, prefix: part == "orders" ? clock.prefix : [])
+        }
+        for part in HandRunShop.parts.dropFirst() { try shop.waitUntilReady(part) }
+        let gateway = try shop.gateway()
+        try gateway.receive("mug", 100)
+        try clock.set(back: -3 * 3600)
+        var ids = [try gateway.accepted()["id"]]
+        try clock.set(back: 0)
+        // What others record because of it is as late; their calls must be due by their own time.
+        ids += try ["tok_ok", "tok_flaky"].map {
+            try gateway.accepted(OrderBody(token: $0))["id"]
+        }
+        for id in ids { #expect(try gateway.end(of: id)["status"] == "completed") }
+        for part in HandRunShop.parts.reversed() { try shop.stop(part) }
+        let verified = try Shopctl.verify(shop.folder)
+        #expect(verified.code == 0, "\(verified.all)")
+    }
 }

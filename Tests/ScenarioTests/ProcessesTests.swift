@@ -57,6 +57,16 @@ import Testing
         #expect(try Shopctl.verify(shop.folder).code == 0)
     }
 
+    @Test func `a shop that began in one process goes on in several`() throws {
+        let single = try RunningShop.fresh(mugs: 10)
+        #expect(try single.ended()["status"] == "completed")
+        try single.stop()
+        let shop = try RunningShop(single.folder, as: .processes)
+        #expect(try shop.ended()["status"] == "completed")
+        try shop.stop()
+        #expect(try Shopctl.verify(shop.folder).code == 0)
+    }
+
     @Test(arguments: parts)
     func `of a part that is killed under load nothing acknowledged is lost`(part: String) throws {
         let shop = try RunningShop.fresh(as: .processes, mugs: 100_000)

@@ -13,7 +13,7 @@ import Testing
         ["projections", "list"], ["projections", "rebuild"], ["epoch"], ["epoch", "open"],
         ["import"], ["import", "online-retail"], ["bench"], ["bench", "store"], ["bench", "shop"],
         ["bench", "overload"], ["bench", "soak"],
-        ["bench", "growth"], ["bench", "rebuild"],
+        ["bench", "growth"], ["bench", "rebuild"], ["bench", "tracing"],
     ]
 
     private func shopctl(_ arguments: [String]) throws -> Finished {

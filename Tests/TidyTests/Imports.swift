@@ -14,17 +14,24 @@ enum Layout {
             "Import": ["EventSourcing", "Domain"],
             "SQLite": ["CSQLite", "CWriteAhead"],
             "EventStore": ["SQLite", "EventSourcing", "CPlatform"],
-            "Messaging": ["EventStore", "EventSourcing", "CPlatform", "NATS", "Net"],
+            "Telemetry": ["EventSourcing", "HTTP", "Net", "CPlatform"],
+            "Messaging": [
+                "EventStore", "EventSourcing", "CPlatform", "NATS", "Net", "Telemetry",
+            ],
             "Projections": [
                 "Domain", "EventStore", "Messaging", "SQLite", "EventSourcing", "CPlatform",
+                "Telemetry",
             ],
             "Net": ["CPlatform"],
             "HTTP": ["Net", "CPlatform"],
             "NATS": ["Net", "CPlatform", "EventSourcing"],
-            "Gateway": ["Domain", "Projections", "Messaging", "HTTP", "EventSourcing"],
+            "Gateway": [
+                "Domain", "Projections", "Messaging", "HTTP", "EventSourcing", "Telemetry",
+                "CConsole",
+            ],
             "Host": Set(services).union([
                 "Gateway", "Messaging", "EventStore", "EventSourcing", "Domain", "HTTP",
-                "Projections", "CPlatform", "NATS", "Net",
+                "Projections", "CPlatform", "NATS", "Net", "Telemetry",
             ]),
             "Simulation": Set(services).union([
                 "Host", "Gateway", "HTTP", "CSimulatedDisk", "CSQLite", "SQLite", "EventStore",
@@ -32,7 +39,7 @@ enum Layout {
             ]),
             "shopctl": [
                 "Arguments", "Import", "Host", "HTTP", "Messaging", "EventStore", "Domain",
-                "EventSourcing", "Simulation", "NATS",
+                "EventSourcing", "Simulation", "NATS", "Telemetry",
             ],
             "TestKit": ["Domain", "Messaging", "EventSourcing", "Testing"],
         ]

@@ -34,7 +34,8 @@ import Testing
 
     @Test func `files, functions and lines keep to the limits`() throws {
         let sources = try tree.sources(
-            in: ["Sources/", "Tests/", "Fuzz/", "Package.swift"], endings: [".swift", ".c", ".h"])
+            in: ["Sources/", "Tests/", "Fuzz/", "Package.swift"],
+            endings: [".swift", ".c", ".h", ".js", ".css", ".py"])
         expectNone(sources.flatMap { Limits.violations($0, $1) })
     }
 

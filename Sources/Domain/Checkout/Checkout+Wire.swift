@@ -11,6 +11,9 @@ extension SagaProgress.Event: StoredEvent where Definition == Checkout {
             case .postponed: .postponed
             case .completed: .completed
             case .compensated: .compensated
+            case .asked: .asked
+            case .skipped: .skipped
+            case .sentBack: .sentBack
             }
         return EventType(name.rawValue)
     }
@@ -35,6 +38,10 @@ extension SagaProgress.Event: StoredEvent where Definition == Checkout {
                 json.member("ref", step)
                 json.member("reason", reason)
                 json.member("pauseMicroseconds", pause.microseconds)
+            case .asked(let step, let instruction), .skipped(let step, let instruction):
+                json.member("ref", step)
+                instruction.encodeMembers(to: &json)
+            case .sentBack(let instruction): instruction.encodeMembers(to: &json)
             case .resumed, .completed: break
             }
         }
@@ -60,6 +67,9 @@ extension SagaProgress.Event: StoredEvent where Definition == Checkout {
                     pause: .microseconds(pause))
             case .completed: return .completed
             case .compensated: return .compensated(reason: try json.string("reason"))
+            case .asked: return .asked(try step(json), try Instruction(json))
+            case .skipped: return .skipped(try step(json), try Instruction(json))
+            case .sentBack: return .sentBack(try Instruction(json))
             }
         }
     }
@@ -97,4 +107,7 @@ private enum CheckoutName: String {
     case postponed = "checkout.postponed"
     case completed = "checkout.completed"
     case compensated = "checkout.compensated"
+    case asked = "checkout.step-repeated"
+    case skipped = "checkout.step-skipped"
+    case sentBack = "checkout.sent-back"
 }

@@ -7,6 +7,7 @@ extension Notification.Event: StoredEvent {
         case sent = "notification.sent"
         case failed = "notification.failed"
         case skipped = "notification.skipped"
+        case readdressed = "notification.readdressed"
     }
 
     public var type: EventType {
@@ -17,6 +18,7 @@ extension Notification.Event: StoredEvent {
             case .sent: .sent
             case .failed: .failed
             case .skipped: .skipped
+            case .readdressed: .readdressed
             }
         return EventType(name.rawValue)
     }
@@ -32,6 +34,7 @@ extension Notification.Event: StoredEvent {
             case .failed(let kind, let reason):
                 json.member("kind", kind.rawValue)
                 json.member("reason", reason)
+            case .readdressed(let contact): json.member("contact", contact)
             }
         }
     }
@@ -39,15 +42,18 @@ extension Notification.Event: StoredEvent {
     public static func decode(_ type: EventType, _ data: JSON) throws(UnreadableEvent) -> Self {
         let name = try Name.stored(type)
         return try decoding(type, data) { json throws(JSONError) in
+            if name == .readdressed {
+                return .readdressed(contact: try json.string("contact"))
+            }
             guard let kind = Notification.Kind(rawValue: try json.string("kind")) else {
                 throw json.error("kind", "is no kind of mail known here")
             }
-            return switch name {
-            case .requested: .requested(kind, contact: try json.string("contact"))
-            case .deferred: .deferred(kind)
-            case .sent: .sent(kind)
-            case .failed: .failed(kind, reason: try json.string("reason"))
-            case .skipped: .skipped(kind)
+            switch name {
+            case .requested: return .requested(kind, contact: try json.string("contact"))
+            case .deferred: return .deferred(kind)
+            case .sent: return .sent(kind)
+            case .failed: return .failed(kind, reason: try json.string("reason"))
+            case .skipped, .readdressed: return .skipped(kind)
             }
         }
     }

@@ -37,6 +37,8 @@ public struct Notification: Decider, Hashable {
         case notify(Kind)
         case sent(Kind)
         case failed(Kind, reason: String)
+        /// Mails from now on go to that opaque, sealed address.
+        case readdress(contact: String)
     }
 
     public enum Event: Hashable, Sendable {
@@ -47,6 +49,8 @@ public struct Notification: Decider, Hashable {
         case failed(Kind, reason: String)
         /// There is no contact; said once, of the first mail.
         case skipped(Kind)
+        /// Where to write to was wrong, and is this.
+        case readdressed(contact: String)
     }
 
     /// Commands are never rejected: notifications follow facts.
@@ -70,6 +74,8 @@ public struct Notification: Decider, Hashable {
         case .sent(let kind): return statuses[kind] == .requested ? [.sent(kind)] : []
         case .failed(let kind, let reason):
             return statuses[kind] == .requested ? [.failed(kind, reason: reason)] : []
+        case .readdress(let address):
+            return self.address == address ? [] : [.readdressed(contact: address)]
         }
     }
 
@@ -84,6 +90,7 @@ public struct Notification: Decider, Hashable {
         case .skipped(let kind):
             contact = .none
             statuses[kind] = .skipped
+        case .readdressed(let address): contact = .at(address)
         }
     }
 }

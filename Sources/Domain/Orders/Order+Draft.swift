@@ -43,6 +43,15 @@ extension Order {
             self.total = total
         }
 
+        /// The same with what was corrected of it; itself where that keeps to no limit.
+        func corrected(_ correction: Order.Correction) -> Draft {
+            let corrected = try? Draft(
+                customer: correction.customer ?? customer,
+                contact: correction.contact ?? contact, currency: currency, lines: lines,
+                token: token, reference: reference, shipping: shipping)
+            return corrected ?? self
+        }
+
         /// What the order takes out of stock: one line for each SKU, sorted by SKU.
         public var stockLines: [StockLine] { StockLine.summing(lines) }
     }

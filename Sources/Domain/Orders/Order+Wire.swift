@@ -10,6 +10,7 @@ extension Order.Event: StoredEvent {
         case rejected = "order.rejected"
         case cancelled = "order.cancelled"
         case expired = "order.expired"
+        case corrected = "order.corrected"
     }
 
     public var type: EventType {
@@ -23,6 +24,7 @@ extension Order.Event: StoredEvent {
             case .rejected: .rejected
             case .cancelled: .cancelled
             case .expired: .expired
+            case .corrected: .corrected
             }
         return EventType(name.rawValue)
     }
@@ -35,6 +37,10 @@ extension Order.Event: StoredEvent {
             case .cancellationRequested(let reason), .rejected(let reason),
                 .cancelled(let reason), .expired(let reason):
                 json.member("reason", reason)
+            case .corrected(let correction):
+                if let customer = correction.customer { json.member("customer", customer.value) }
+                if let contact = correction.contact { json.member("contact", contact) }
+                correction.instruction.encodeMembers(to: &json)
             }
         }
     }
@@ -52,6 +58,11 @@ extension Order.Event: StoredEvent {
             case .rejected: .rejected(reason: try json.string("reason"))
             case .cancelled: .cancelled(reason: try json.string("reason"))
             case .expired: .expired(reason: try json.string("reason"))
+            case .corrected:
+                .corrected(
+                    Order.Correction(
+                        customer: try json.optionalIdentifier("customer", CustomerID.self),
+                        contact: try json.optionalString("contact"), try Instruction(json)))
             }
         }
     }

@@ -26,6 +26,11 @@ public struct Order: Decider, Hashable {
             return []
         case (_, .absent): throw .notPlaced
 
+        // Whatever became of it: who it is of may have been wrong all the time.
+        case (.correct(let correction), _):
+            guard draft?.corrected(correction) != draft else { throw .nothingToCorrect }
+            return [.corrected(correction)]
+
         case (.confirm, .placed): return [.confirmed]
         case (.confirm, .confirmed), (.confirm, .completed): return []
         case (.confirm, .cancelPending):
@@ -71,6 +76,9 @@ public struct Order: Decider, Hashable {
         case .rejected: phase = .rejected
         case .cancelled: phase = .cancelled
         case .expired: phase = .expired
+        case .corrected(let correction):
+            draft = draft?.corrected(correction)
+            return
         }
         cancellingFrom = nil
     }

@@ -32,6 +32,8 @@ public enum JSON: Hashable, Sendable {
     public var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
     /// The elements of an array.
     public var array: [JSON]? { if case .array(let elements) = self { elements } else { nil } }
+    /// The members of an object; none of any other value.
+    public var members: [Member] { if case .object(let members) = self { members } else { [] } }
 }
 
 /// What was wrong with a JSON text or value, and where.

@@ -10,9 +10,12 @@ package final class BrokerServer: Sendable {
     /// - Parameters:
     ///   - address: a numeric one.
     ///   - port: 0 for a free one.
+    ///   - publishersAreElsewhere: whether the shop's own streams are published to over the wire,
+    ///     and none by this process.
     ///   - notices: told, from any thread, what an operator should know.
     package static func start(
         _ broker: SegmentBroker, address: String, port: UInt16, login: Login,
+        publishersAreElsewhere: Bool = false,
         notices: @escaping @Sendable (String) -> Void
     ) throws(NATSServerError) -> BrokerServer {
         let id = broker.runtime.newID().uppercased().filter { $0 != "-" }
@@ -21,7 +24,11 @@ package final class BrokerServer: Sendable {
             try NATSServer.start(
                 address: address, port: port, info: info, login: login, notices: notices
             ) { hub, wake in
-                [JetStream(broker, hub, wakeUp: wake, notices: notices)]
+                [
+                    JetStream(
+                        broker, hub, publishersAreElsewhere: publishersAreElsewhere, wakeUp: wake,
+                        notices: notices)
+                ]
             })
     }
 

@@ -57,6 +57,13 @@ extension JetStream {
             // What was said of places that are lost must not hold for what takes them now.
             if mustSave { try stream.save() }
             try stream.enforceAfterOpening()
+        } else if name.hasPrefix("kassa-"), publishersAreElsewhere {
+            // One process with the whole shop in it has left it, or what it was to be is lost: it
+            // becomes what the shop's processes would make it, and they go on in it.
+            if wasServed { notices("\(path) is damaged or gone: stream \(name) is made anew") }
+            stream = ServedStream(
+                ownConfiguration(name), segments, created: runtime.now(), hub, notices)
+            try createFile(stream)
         } else if name.hasPrefix("kassa-"), !wasServed {
             stream = ServedStream(
                 ownConfiguration(name), segments, created: runtime.now(), hub, isOwned: true,

@@ -14,6 +14,7 @@ package final class JetStream: HubService {
     let runtime: any Runtime
     let notices: @Sendable (String) -> Void
     private let wakeUp: @Sendable () -> Void
+    let publishersAreElsewhere: Bool
     var streams: [String: ServedStream] = [:]
     private var routes = SubjectTree<String>()
     private var nextRoute: UInt64 = 1
@@ -24,13 +25,16 @@ package final class JetStream: HubService {
 
     /// - Parameters:
     ///   - broker: whose streams are offered; those that it is given meanwhile are found.
+    ///   - publishersAreElsewhere: whether the shop's own streams are published to over the wire,
+    ///     and none by this process.
     ///   - wakeUp: has the server call `work`; called from other threads.
     ///   - notices: told of damage, a sentence each.
     package init(
-        _ broker: SegmentBroker, _ hub: Hub, wakeUp: @escaping @Sendable () -> Void,
-        notices: @escaping @Sendable (String) -> Void
+        _ broker: SegmentBroker, _ hub: Hub, publishersAreElsewhere: Bool = false,
+        wakeUp: @escaping @Sendable () -> Void, notices: @escaping @Sendable (String) -> Void
     ) {
         (self.broker, self.hub, runtime) = (broker, hub, broker.runtime)
+        self.publishersAreElsewhere = publishersAreElsewhere
         (self.wakeUp, self.notices) = (wakeUp, notices)
     }
 

@@ -1,4 +1,4 @@
-import EventSourcing
+package import EventSourcing
 
 /// What waits for a writer, in two queues: what somebody waits for, and what other services and
 /// calls to the outside bring.
@@ -12,9 +12,14 @@ package struct Inbox<Core: ServiceCore>: Sendable {
         package let input: EngineInput<Core>
         let reply: ServiceRunner<Core>.Reply
         let since = MonotonicTime.now()
+        /// When it came, where somebody wants to know.
+        let at: Timestamp
 
-        package init(input: EngineInput<Core>, reply: @escaping ServiceRunner<Core>.Reply) {
-            (self.input, self.reply) = (input, reply)
+        package init(
+            input: EngineInput<Core>, at: Timestamp = .epoch,
+            reply: @escaping ServiceRunner<Core>.Reply
+        ) {
+            (self.input, self.at, self.reply) = (input, at, reply)
         }
     }
 
@@ -86,7 +91,7 @@ extension EngineInput {
         case .bulletins(_, let received): received.count
         case .page(_, let page): page.messages.count
         case .effect: 1
-        case .command, .rewind, .published, .halt, .checkpoint, .retry: 0
+        case .command, .rewind, .published, .halt, .checkpoint, .parked: 0
         }
     }
 
@@ -94,7 +99,7 @@ extension EngineInput {
     fileprivate var canRest: Bool {
         switch self {
         case .bulletins, .page, .effect, .published: true
-        case .command, .rewind, .halt, .checkpoint, .retry: false
+        case .command, .rewind, .halt, .checkpoint, .parked: false
         }
     }
 }

@@ -2,6 +2,7 @@ import CPlatform
 import EventSourcing
 import EventStore
 import Glibc
+import Telemetry
 
 extension ServiceRunner {
     /// The writer: drains what waits, commits together, and replies afterwards. Nobody waits for a
@@ -14,10 +15,19 @@ extension ServiceRunner {
                 (inbox) -> Monitor<Inbox<Core>>.Look<[Inbox<Core>.Pending]> in
                 inbox.next(limit: settings.batchLimit, at: .now())
             }
-            let outputs = engine.process(batch?.map(\.input) ?? [], at: runtime.now())
+            if spans.tracer.isOn { engine.trail = EngineTrail() }
+            let began = runtime.now()
+            let outputs = engine.process(batch?.map(\.input) ?? [], at: began)
+            let ended = moment
+            runtime.notBefore(engine.log.lastRecorded)
             for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()
+            if let trail = engine.trail {
+                spans.tell(
+                    batch ?? [], outputs, trail, from: began, to: ended,
+                    failure: engine.isBroken ? "the commit failed" : nil)
+            }
             if engine.isBroken {
                 // Its connection goes with it; what is true is on disk.
                 box.engine = nil
@@ -122,7 +132,10 @@ extension ServiceRunner {
         while !left.isEmpty {
             let lot = Array(left.prefix(handler.most))
             left = left.dropFirst(lot.count)
-            results += zip(lot, handler.run(lot)).map { .effect($0, $1) }
+            let began = moment
+            let answers = handler.run(lot)
+            spans.tell(lot, answers, from: began, to: moment)
+            results += zip(lot, answers).map { .effect($0, $1) }
             guard MonotonicTime.now() - start > .milliseconds(1) else { continue }
             areQuick = false
             if !left.isEmpty {
@@ -135,11 +148,13 @@ extension ServiceRunner {
         return areQuick
     }
 
-    func relay() {
+    /// - Parameter head: up to where it is to tell again what the log says was done.
+    func relay(retelling head: Position) {
         _ = kassa_stage_enter(KASSA_STAGE_RELAY)
         let relay = Relay(
             log: Core.log, path: settings.path, publication: Core.publication, broker: broker,
             board: board)
+        if spans.tracer.isOn { follow(relay, retelling: head) }
         var seen: UInt64 = 0
         var saved = Timestamp.epoch
         while !isStopping {
@@ -164,6 +179,20 @@ extension ServiceRunner {
                 halt(why)
                 rest(.seconds(1))
             }
+        }
+    }
+
+    /// Tells of what a relay publishes, once each.
+    private func follow(_ relay: Relay, retelling head: Position) {
+        var (untold, told) = (head, Position.start)
+        relay.didResume = { [self] position in
+            guard untold > .start else { return }
+            spans.retell(settings.path, through: untold, published: position)
+            untold = .start
+        }
+        relay.didPublish = { [self] messages in
+            spans.tell(messages.filter { $0.identity.position > told }, to: moment)
+            told = max(told, messages.last?.identity.position ?? told)
         }
     }
 

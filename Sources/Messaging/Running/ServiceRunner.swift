@@ -1,6 +1,7 @@
 package import EventSourcing
 package import EventStore
 import Synchronization
+package import Telemetry
 
 /// What a service needs to run.
 package struct ServiceSettings: Sendable {
@@ -28,6 +29,8 @@ package struct ServiceSettings: Sendable {
 
     /// Whether people wait for the writer's answers.
     package var urgency = Worker.Urgency.background
+    /// Where it tells of what it does.
+    package var tracer = Tracer.off
 
     package init(path: String, durability: EventLog.Durability = .full) {
         self.path = path
@@ -59,6 +62,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     let handler: any EffectHandler
     let runtime: any Runtime
     let notice: @Sendable (String) -> Void
+    let spans: ServiceSpans<Core>
     private let workers = Mutex<[Worker]>([])
 
     /// - Parameters:
@@ -71,6 +75,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         runtime: any Runtime, notice: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
+        spans = ServiceSpans(tracer: settings.tracer)
         self.makeCore = makeCore
         self.broker = broker
         self.feeds = feeds
@@ -86,9 +91,11 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         let engine = try open()
         inbox.withLock { $0.isUp = true }
         let box = EngineBox(engine)
+        // What died with the process before it had told of it.
+        let untold = engine.log.wasUnclean ? engine.log.head : .start
         var started = [
             Worker("\(Core.log)-writer", settings.urgency) { [self] in write(box) },
-            Worker("\(Core.log)-relay") { [self] in relay() },
+            Worker("\(Core.log)-relay") { [self] in relay(retelling: untold) },
         ]
         for source in Core.sources {
             started.append(Worker("\(Core.log)<\(source.log)") { [self] in carry(source) })
@@ -129,6 +136,11 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         }) { worker.join() }
     }
 
+    /// Now, where somebody wants to know when things were done.
+    var moment: Timestamp { spans.tracer.isOn ? runtime.now() : .epoch }
+
+    /// The time, as the service has it.
+    package var now: Timestamp { runtime.now() }
     package var isStopping: Bool { inbox.withLock { $0.isStopping } }
     /// Whether the writer has its log open.
     package var isUp: Bool { inbox.withLock { $0.isUp && !$0.isStopping } }
@@ -145,8 +157,14 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
         submit(.command(command, context), isBounded: true, reply: reply)
     }
 
+    /// Hands an operator's act to the writer, in the same way.
+    package func act(_ act: ParkedAct, _ context: CommandContext, reply: @escaping Reply) {
+        submit(.parked(act, context), isBounded: true, reply: reply)
+    }
+
     func submit(_ input: EngineInput<Core>, isBounded: Bool, reply: @escaping Reply) {
         var wakes = false
+        let at = moment
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the service is stopping" }
             if isBounded, inbox.awaited.count >= settings.inboxLimit {
@@ -160,7 +178,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
                 inbox.refused += 1
                 return "too many requests wait already"
             }
-            wakes = inbox.add(.init(input: input, reply: reply))
+            wakes = inbox.add(.init(input: input, at: at, reply: reply))
             return nil
         }
         if let refusal { return reply(.unavailable(refusal)) }
@@ -169,9 +187,12 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
 
     /// Hands inputs to the writer whose outputs nobody waits for.
     func submit(_ inputs: [EngineInput<Core>]) {
+        let at = moment
         let wakes = inbox.withLock { inbox in
             guard !inbox.isStopping else { return false }
-            return inputs.reduce(false) { inbox.add(.init(input: $1, reply: { _ in })) || $0 }
+            return inputs.reduce(false) {
+                inbox.add(.init(input: $1, at: at, reply: { _ in })) || $0
+            }
         }
         if wakes { inbox.wakeAll() }
     }

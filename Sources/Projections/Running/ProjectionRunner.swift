@@ -4,12 +4,15 @@ package import EventStore
 package import Messaging
 import SQLite
 import Synchronization
+package import Telemetry
 
 /// Runs the projections of a gateway: a courier for each source, and one writer that commits for
 /// all of them together.
 package final class ProjectionRunner: Sendable {
     struct Pending: Sendable {
         let input: ProjectionInput
+        /// When it came, where spans tell of it.
+        let at: Timestamp
         let reply: @Sendable (EngineOutput<NoAnswer>) -> Void
     }
 
@@ -46,6 +49,7 @@ package final class ProjectionRunner: Sendable {
     private let isDiskShort: @Sendable () -> Bool
     private let broker: any Broker
     private let consumer: String
+    private let tracer: Tracer
     private let workers = Mutex<[Worker]>([])
 
     /// - Parameters:
@@ -55,14 +59,16 @@ package final class ProjectionRunner: Sendable {
     ///     beside its file.
     ///   - swapFault: a seam for tests: what it throws stands for a failing disk.
     ///   - closeEnough: the most events that a rebuild leaves to the writer.
+    ///   - tracer: told of the messages that are folded.
     package init(
         store: ReadStore, freshness: Freshness, sources: [Source], broker: any Broker,
         feeds: [LogName: any Feed], consumer: String, runtime: any Runtime,
         isDiskShort: @escaping @Sendable () -> Bool = { false },
         swapFault: @escaping ReadStore.SwapFault = { _ in },
-        closeEnough: Int64 = ProjectionRunner.closeEnough,
+        closeEnough: Int64 = ProjectionRunner.closeEnough, tracer: Tracer = .off,
         notice: @escaping @Sendable (String) -> Void
     ) {
+        self.tracer = tracer
         self.store = store
         self.freshness = freshness
         self.sources = sources
@@ -138,9 +144,11 @@ package final class ProjectionRunner: Sendable {
             }
             let now = runtime.now()
             if let batch, !batch.isEmpty {
+                current.folded = tracer.isOn ? [] : nil
                 let outputs = current.process(batch.map(\.input), at: now)
                 show(current, at: now)
                 for (pending, output) in zip(batch, outputs) { pending.reply(output) }
+                if let folded = current.folded { tell(folded, batch, from: now) }
                 if batch.reduce(0, { $0 + $1.input.load }) >= Self.busyLoad {
                     restsUntil = .now() + Self.pause
                 }
@@ -157,6 +165,22 @@ package final class ProjectionRunner: Sendable {
         }
         for pending in left { pending.reply(.unavailable("the gateway is stopping")) }
         freshness.expire(at: Timestamp(microseconds: .max))
+    }
+
+    /// Tells of a batch that was committed.
+    private func tell(_ folded: [Message], _ batch: [Pending], from began: Timestamp) {
+        let ended = runtime.now()
+        var told = BatchSpans()
+        told.reserve(folded.count + 1)
+        for message in folded {
+            guard let origin = tracer.origin(of: message.metadata) else { continue }
+            let pending = batch.first { $0.input.brings(message) }
+            told.add(
+                message.handling(
+                    by: consumer, origin, from: pending?.at ?? began, to: ended))
+        }
+        told.add(.projection(messages: folded.count), from: began, to: ended)
+        tracer.tell(told.spans)
     }
 
     /// A damaged file is worth nothing more than the logs it was made of.
@@ -243,10 +267,11 @@ package final class ProjectionRunner: Sendable {
 
     fileprivate func request(_ input: ProjectionInput) -> EngineOutput<NoAnswer> {
         let box = Monitor<EngineOutput<NoAnswer>?>(nil)
+        let at = tracer.isOn ? runtime.now() : .epoch
         let isTaken = state.withLock { state in
             guard !state.isStopping else { return false }
             state.pending.append(
-                Pending(input: input) { output in
+                Pending(input: input, at: at) { output in
                     box.withLock { $0 = output }
                     box.wakeAll()
                 })

@@ -29,6 +29,13 @@ package enum DeliveriesAnswer: ServiceAnswer, Hashable {
     }
 
     package var position: Position? { remembered?.position }
+
+    package var refusal: String? {
+        switch self {
+        case .received, .alreadyReceived: nil
+        case .refused(let why), .referenceTaken(let why): why
+        }
+    }
 }
 
 /// The deliveries service: stock, reservations, deliveries, and the calls to the carrier.
@@ -149,6 +156,12 @@ package final class DeliveriesCore: ServiceCore {
         snapshotAt = transaction.head
     }
 
+    package static func label(of command: DeliveriesCommand) -> CommandLabel {
+        switch command {
+        case .receive(let sku, _, _): CommandLabel("receive goods", StreamID("stock", sku.value))
+        }
+    }
+
     package func handle(_ command: DeliveriesCommand, in transaction: Transaction)
         throws(StoreError) -> DeliveriesAnswer
     {
@@ -253,7 +266,8 @@ package final class DeliveriesCore: ServiceCore {
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
         guard let hold = Hold(timer.data) else { return }
-        transaction.metadata = Metadata(correlation: hold.order.value, actor: "timer")
+        transaction.metadata = try transaction.metadataOfTimer(
+            for: StreamID(reservations.category, hold.order.value))
         try decide(.expire(held: transaction.now - hold.since), hold.order, in: transaction)
     }
 

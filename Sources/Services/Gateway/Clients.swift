@@ -1,5 +1,6 @@
 package import Domain
 package import EventSourcing
+package import Messaging
 
 /// Who asks, and how the request is to be remembered.
 package struct RequestContext: Hashable, Sendable {
@@ -44,12 +45,16 @@ package enum CommandOutcome: Hashable, Sendable {
     case unknown(String)
     /// Nothing was done.
     case unavailable(String)
+    /// What came of an operator's act on parked messages.
+    case parked(ParkedReport)
 }
 
 /// The codes of refusals; what is none of these answers 409.
 package enum RefusalCode {
     /// 404
     package static let unknownOrder = "order-not-found"
+    /// 404
+    package static let notParked = "parked-message-not-found"
     /// 409
     package static let tooLate = "too-late"
     /// 409

@@ -1,6 +1,7 @@
 import EventSourcing
 import HTTP
 import Projections
+import Telemetry
 
 /// One request on its way to its one answer, which carries the trace and the correlation of both.
 /// It goes from hand to hand, and would cost a dozen references each time if it were a value.
@@ -9,27 +10,39 @@ final class Exchange: Sendable {
     private static let maximumName = 128
 
     let request: HTTPRequest
-    let trace: TraceContext
-    /// Whether the client began the trace: then what it leads to is recorded as part of it. One
-    /// that begins here ends with the answer, and says no more than the correlation.
-    private let isTraced: Bool
+    /// What the client sent: then what the request leads to is recorded as part of it. A trace that
+    /// begins here is that of the correlation, or, where tracing is off, ends with the answer.
+    private let client: TraceContext?
+    private let trace: RequestTrace
     let correlation: String
     let principal: String
     private let responder: Responder
 
-    init(_ request: HTTPRequest, _ responder: Responder, _ runtime: any Runtime) {
+    init(
+        _ request: HTTPRequest, _ responder: Responder, _ runtime: any Runtime,
+        _ tracer: Tracer = .off
+    ) {
         self.request = request
         self.responder = responder
         let parents = request.headers.values("traceparent")
-        let parent = parents.count == 1 ? TraceContext(parents[0]) : nil
-        isTraced = parent != nil
-        trace = parent ?? TraceContext(fresh: runtime)
+        client = parents.count == 1 ? TraceContext(parents[0]) : nil
         let correlations = request.headers.values("X-Correlation-Id")
         correlation =
             correlations.count == 1 && Self.isName(correlations[0])
             ? correlations[0] : runtime.newID()
         principal = Self.principal(of: request)
+        trace =
+            if tracer.isOn {
+                .told(
+                    RequestSpan(
+                        Metadata(
+                            correlation: correlation, actor: principal, trace: client?.header),
+                        tracer, runtime))
+            } else { .untold(client ?? TraceContext(fresh: runtime)) }
     }
+
+    /// Says which stream the request's command is about, before it is sent.
+    func concerns(_ stream: StreamID) { if case .told(let span) = trace { span.concerns(stream) } }
 
     /// Who asks. Until requests are authenticated, nobody in particular.
     static func principal(of request: HTTPRequest) -> String { "anonymous" }
@@ -47,18 +60,21 @@ final class Exchange: Sendable {
 
     func respond(_ response: HTTPResponse) {
         var response = response
-        response.headers.append("traceparent", trace.header)
+        response.headers.append("traceparent", (client ?? trace.context).header)
         response.headers.append("X-Correlation-Id", correlation)
         responder.respond(response)
+        if case .told(let span) = trace { span.end(request, response.status) }
     }
 
     func fail(_ problem: Problem) {
-        respond(problem.response(instance: request.target, traceID: trace.traceID))
+        respond(
+            problem.response(
+                instance: request.target, traceID: (client ?? trace.context).traceID))
     }
 
     func metadata(occurredAt: Timestamp? = nil) -> Metadata {
         Metadata(
-            correlation: correlation, actor: principal, trace: isTraced ? trace.header : nil,
+            correlation: correlation, actor: principal, trace: client?.header,
             occurredAt: occurredAt)
     }
 

@@ -11,6 +11,7 @@ extension Gateway {
         guard let order = OrderID(runtime.newID()) else {
             throw RequestError(Problem(500, "internal-server-error", "No id could be made."))
         }
+        exchange.concerns(StreamID("order", order.value))
         orders.place(order, body.draft, context: context) { outcome in
             guard case .accepted(let identity, let version, let replayed, let id) = outcome else {
                 return exchange.fail(Self.problem(outcome))
@@ -38,6 +39,7 @@ extension Gateway {
             try fields.check()
         }
         let context = try exchange.context()
+        exchange.concerns(StreamID("order", order.value))
         orders.cancel(order, reason: reason ?? "cancelled by the customer", context: context) {
             outcome in
             guard case .accepted(let identity, let version, let replayed, let id) = outcome else {
@@ -65,6 +67,7 @@ extension Gateway {
         let reference = fields.optionalText("reference", bytes: 128)
         try fields.check()
         let context = try exchange.context()
+        exchange.concerns(StreamID("stock", sku.value))
         stock.receive(
             sku, quantity: Int(quantity ?? 0), reference: reference, context: context
         ) { outcome in
@@ -89,12 +92,12 @@ extension Gateway {
         if let refusal = intakeRefusal() { throw RequestError(refusal.problem) }
     }
 
-    private static func problem(_ outcome: CommandOutcome) -> Problem {
+    static func problem(_ outcome: CommandOutcome) -> Problem {
         switch outcome {
         case .refused(let code, let detail):
             let status: HTTPStatus =
                 switch code {
-                case RefusalCode.unknownOrder: 404
+                case RefusalCode.unknownOrder, RefusalCode.notParked: 404
                 case RefusalCode.invalid: 422
                 default: 409
                 }
@@ -117,7 +120,7 @@ extension Gateway {
                     + "ask again with the same Idempotency-Key, and it is done once.")
         case .unavailable(let why):
             return .unavailable("unavailable", "Nothing was done (\(why)); ask again.")
-        case .accepted:
+        case .accepted, .parked:
             return Problem(500, "internal-server-error", "The answer could not be made.")
         }
     }
@@ -142,7 +145,7 @@ extension Exchange {
 
     /// What an accepted command's answer says: with what the client showed to have seen, it must
     /// see this from now on.
-    fileprivate func accepted(_ identity: EventIdentity, replayed: Bool) -> HTTPHeaders {
+    func accepted(_ identity: EventIdentity, replayed: Bool) -> HTTPHeaders {
         var token = ConsistencyToken(identity)
         if let seen = request.headers["Consistency-Token"].flatMap({ ConsistencyToken($0) }) {
             token.merge(seen)

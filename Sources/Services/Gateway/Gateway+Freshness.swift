@@ -73,11 +73,15 @@ extension Exchange {
         respond(rendition.entityTag, headers) { rendition.body }
     }
 
-    private func respond(_ tag: String, _ headers: HTTPHeaders, _ body: () -> [UInt8]) {
+    /// - Parameter type: the body's media type.
+    func respond(
+        _ tag: String, _ headers: HTTPHeaders, type: String = "application/json",
+        _ body: () -> [UInt8]
+    ) {
         var headers = headers
         headers.append("ETag", tag)
         if knows(tag) { return respond(HTTPResponse(304, headers: headers)) }
-        headers.append("Content-Type", "application/json")
+        headers.append("Content-Type", type)
         respond(HTTPResponse(200, headers: headers, body: body()))
     }
 

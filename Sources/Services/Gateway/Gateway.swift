@@ -3,6 +3,7 @@ package import HTTP
 package import Messaging
 package import Projections
 import Synchronization
+package import Telemetry
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
 ///
@@ -16,6 +17,7 @@ package final class Gateway: Sendable {
     let orders: any OrdersClient
     let stock: any StockClient
     let projections: any ProjectionsClient
+    let desk: any OperatorClient
     let readiness: @Sendable () -> Readiness
     /// How long a read waits for what its token names.
     let readLimit: Duration
@@ -25,6 +27,7 @@ package final class Gateway: Sendable {
     let aside: Aside
     let asideForMetrics: Aside
     let intakeRefusal: @Sendable () -> IntakeRefusal?
+    private let tracer: Tracer
     let meter = RequestMeter()
     /// What the rows' sums have shown last; nil before they were asked for.
     let verification = Mutex<Verification?>(nil)
@@ -41,13 +44,15 @@ package final class Gateway: Sendable {
     ///   - asideForMetrics: takes `/metrics`, which must wait for none of that.
     ///   - intakeRefusal: why no new order and no goods are taken; nil where they are. Asked with
     ///     each of them, so it must not block.
+    ///   - tracer: told of each request.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
-        orders: any OrdersClient, stock: any StockClient, projections: any ProjectionsClient,
+        orders: any OrdersClient, stock: any StockClient, desk: any OperatorClient,
+        projections: any ProjectionsClient,
         cursorKey: [UInt8], readLimit: Duration = .seconds(2), feeds: [LogName: any Feed],
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         asideForMetrics: @escaping Aside,
-        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil },
+        intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }, tracer: Tracer = .off,
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
@@ -57,12 +62,14 @@ package final class Gateway: Sendable {
         self.stock = stock
         cursors = CursorSeal(key: cursorKey)
         self.projections = projections
+        self.desk = desk
         self.readLimit = readLimit
         self.feeds = feeds
         self.readings = readings
         self.aside = aside
         self.asideForMetrics = asideForMetrics
         self.intakeRefusal = intakeRefusal
+        self.tracer = tracer
         self.readiness = readiness
     }
 
@@ -73,6 +80,8 @@ package final class Gateway: Sendable {
         addReads(to: &router)
         addWatching(to: &router)
         addProjectionRoutes(to: &router)
+        addOperatorRoutes(to: &router)
+        addConsole(to: &router)
         return router
     }
 
@@ -168,7 +177,7 @@ package final class Gateway: Sendable {
         _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
     ) {
         router.on(method, pattern) { request, responder in
-            let exchange = Exchange(request, responder, self.runtime)
+            let exchange = Exchange(request, responder, self.runtime, self.tracer)
             do throws(RequestError) {
                 try handler(self, exchange)
             } catch { exchange.fail(error.problem) }

@@ -6,6 +6,8 @@ import HTTP
 struct OrderRequest {
     /// The built-in payment provider takes it for a card that works.
     private static let defaultToken = "tok_ok"
+    /// What a contact may have, so that it keeps to the order's own limit once it is sealed.
+    static let contactBytes = 2900
     private static let members = [
         "customer", "contact", "currency", "lines", "token", "reference", "shipping",
         "occurredAt",
@@ -22,7 +24,7 @@ struct OrderRequest {
             "customer", required: false,
             rule: "must be 1 to 64 printable ASCII characters without spaces"
         ) { CustomerID($0) }
-        let contact = fields.optionalText("contact", bytes: 4096)
+        let contact = fields.optionalText("contact", bytes: Self.contactBytes)
         let currency = fields.parsed(
             "currency", required: true, rule: "must be a currency's code of ISO 4217"
         ) { Currency($0) }

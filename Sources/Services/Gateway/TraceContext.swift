@@ -1,4 +1,5 @@
 import EventSourcing
+import Telemetry
 
 /// Where a request stands in a trace that spans services. Source: W3C Trace Context, level 1.
 struct TraceContext: Hashable, Sendable {
@@ -29,6 +30,9 @@ struct TraceContext: Hashable, Sendable {
         }
         header = "00-" + String(decoding: bytes[3..<55], as: UTF8.self)
     }
+
+    /// One that is known already.
+    init(_ parent: TraceParent) { header = parent.header }
 
     /// A trace that begins here.
     init(fresh runtime: any Runtime) {

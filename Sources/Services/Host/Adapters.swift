@@ -46,6 +46,23 @@ package struct OrdersAdapter<Taker: CommandTaker>: OrdersClient where Taker.Core
         submit(.cancel(order, reason: reason), context, reply)
     }
 
+    package func steer(
+        _ order: OrderID, _ steering: Steering, _ instruction: Instruction,
+        context: RequestContext, reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        submit(.steer(order, steering, instruction), context, reply)
+    }
+
+    package func correct(
+        _ order: OrderID, _ correction: OrderCorrection, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        submit(
+            .correct(
+                order, customer: correction.customer, contact: correction.contact,
+                correction.instruction), context, reply)
+    }
+
     private func submit(
         _ command: OrdersCommand, _ context: RequestContext,
         _ reply: @escaping @Sendable (CommandOutcome) -> Void
@@ -76,6 +93,7 @@ extension OrdersAnswer.Refusal {
         case .referenceTaken(let order): .referenceTaken(by: order)
         case .tooLate(let why): .refused(code: RefusalCode.tooLate, detail: why)
         case .invalid(let why): .refused(code: RefusalCode.invalid, detail: why)
+        case .conflict(let code, let why): .refused(code: code, detail: why)
         case .busy: .busy
         }
     }
@@ -128,7 +146,24 @@ extension CommandOutcome {
         case .keyReused: self = .keyReused
         case .unknown(let why): self = .unknown(why)
         case .unavailable(let why), .stopped(let why): self = .unavailable(why)
+        case .parked(.success(let report)): self = .parked(report)
+        case .parked(.failure(.notFound(let why))):
+            self = .refused(code: RefusalCode.notParked, detail: why)
+        case .parked(.failure(.invalid(let why))):
+            self = .refused(code: RefusalCode.invalid, detail: why)
         case .taken, .at, .gap, .foreign, .done: self = .unavailable("the service answered nothing")
+        }
+    }
+}
+
+extension ServiceRunner {
+    /// Hands an operator's act on parked messages to the writer.
+    func act(
+        _ act: ParkedAct, context: RequestContext,
+        reply: @escaping @Sendable (CommandOutcome) -> Void
+    ) {
+        self.act(act, context.command) { output in
+            reply(CommandOutcome(output) { _, _ in .unavailable("the service answered nothing") })
         }
     }
 }

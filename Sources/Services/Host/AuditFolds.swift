@@ -29,7 +29,19 @@ private struct StreamFolds<D: Decider> {
 
 /// What the services' logs say of each order, noted to be compared once all are read.
 struct AuditNotes {
-    enum Kind: Int, CaseIterable { case end, captured, carried }
+    enum Kind: Int, CaseIterable {
+        case end, captured, carried
+        /// An operator took the step as done.
+        case captureSkipped, handOverSkipped
+
+        fileprivate init?(skipped step: StepReference) {
+            switch (step.step, step.direction) {
+            case ("capture payment", .forward): self = .captureSkipped
+            case ("hand over", .forward): self = .handOverSkipped
+            default: return nil
+            }
+        }
+    }
 
     /// Nil where only one service is looked at.
     let book: Notebook?
@@ -72,7 +84,11 @@ struct OrdersAudit: AuditFold {
             let order = orders.fold(try event.decoded(), event, of: stream, isLast: isLast)
             if let order { try settle(order, stream.id) }
         case "checkout":
-            let checkout = checkouts.fold(try event.decoded(), event, of: stream, isLast: isLast)
+            let decoded = try event.decoded(as: CheckoutProgress.Event.self)
+            if case .skipped(let step, _) = decoded, let kind = AuditNotes.Kind(skipped: step) {
+                try notes.take(kind, of: stream.id, "")
+            }
+            let checkout = checkouts.fold(decoded, event, of: stream, isLast: isLast)
             if let checkout { settle(checkout, stream.id) }
         default: break
         }

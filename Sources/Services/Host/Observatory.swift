@@ -33,6 +33,7 @@ struct Observatory: Sendable {
 
     @Sendable func readings() -> ShopReadings {
         var readings = ShopReadings()
+        readings.at = runtime.now()
         readings.build = .init(
             version: Build.version, configuration: Build.configuration,
             storeFormat: Schema.format)
@@ -41,11 +42,16 @@ struct Observatory: Sendable {
             var reading = ShopReadings.Service(
                 name: service.log.value, isUp: sight.isUp, inputs: sight.inputs,
                 log: sight.log.map { ($0.head, $0.haltReason != nil) }, calls: sight.calls,
-                parked: sight.parked)
+                parked: sight.parked, oldestParked: sight.oldestParked)
             reading.published = sight.log?.published
             readings.services.append(reading)
             if let open = sight.openCheckouts {
                 (readings.openCheckouts, readings.waitingCheckouts) = (open.all, open.waiting)
+            }
+            readings.sagas += sight.sagas.map {
+                .init(
+                    step: $0.step, direction: $0.direction.rawValue, open: $0.open,
+                    stuck: $0.stuck, oldest: $0.oldest)
             }
         }
         readings.lags = lags(sights)
@@ -62,6 +68,7 @@ struct Observatory: Sendable {
         readings.server = statistics
         readings.process = .read()
         readings.parts = services.parts()
+        readings.spans = services.spans()
         return readings
     }
 

@@ -43,7 +43,7 @@ package final class ServedBroker: Sendable {
             broker, address: settings.address, port: settings.port,
             login: secret.map {
                 .shop(secret: $0.text, listeners: settings.admitsListeners)
-            } ?? settings.login, notices: notices)
+            } ?? settings.login, publishersAreElsewhere: true, notices: notices)
         guard let secret else { return ServedBroker(server, nil, folder) }
         let own = try NATSAddress("\(secret.text)@\(settings.address):\(server.port)")
         let heartbeat = Heartbeat(own, runtime, notice: notices)

@@ -36,6 +36,11 @@ struct ServiceSight: Sendable {
     /// Orders whose checkout has not ended, and those of them that have not begun; nil where nobody
     /// counted, and for all but the orders service.
     var openCheckouts: (all: Int64, waiting: Int64)?
+    /// Since when the message lies that was parked first; nil where none is, or nobody counted.
+    var oldestParked: Timestamp?
+    /// The oldest checkouts by the step they wait for; empty where nobody counted, and for all but
+    /// the orders service.
+    var sagas: [SagaStepCount] = []
 }
 
 /// A service that is looked at, here or in another process.
@@ -60,7 +65,7 @@ extension SeenService {
             let published = runner.board.published ?? .start
             sight.log = runner.board.status.map(ServiceSight.Log.init)
             sight.log?.published = published
-            if counts { sight.count(in: runner.settings.path, Core.log) }
+            if counts { sight.count(in: runner.settings.path, Core.log, at: runner.now) }
             return sight
         }
     }
@@ -78,13 +83,15 @@ extension ServiceSight.Log {
 
 extension ServiceSight {
     /// Counts in the file as any reader does; one that cannot be read now leaves its numbers out.
-    fileprivate mutating func count(in path: String, _ log: LogName) {
+    fileprivate mutating func count(in path: String, _ log: LogName, at now: Timestamp) {
         guard let queries = try? LogReader(path: path).queries else { return }
         calls = (try? queries.countEffects()).map { Int64($0) }
         parkedBySource = try? queries.countParked()
         parked = parkedBySource?.values.reduce(0, +)
+        oldestParked = try? queries.oldestParked()
         if log == OrdersCore.log, let open = try? OrdersCore.underWay(queries) {
             openCheckouts = (Int64(open.all), Int64(open.waiting))
+            sagas = (try? OrdersCore.countSteps(queries, at: now)) ?? []
         }
     }
 }
@@ -115,6 +122,12 @@ extension ServiceSight {
             if let openCheckouts {
                 json.member("openCheckouts", openCheckouts.all)
                 json.member("waitingCheckouts", openCheckouts.waiting)
+            }
+            if let oldestParked { json.member("oldestParked", oldestParked.microseconds) }
+            if !sagas.isEmpty {
+                json.member("sagas") { json in
+                    json.array { json in for count in sagas { count.encode(to: &json) } }
+                }
             }
             guard let log else { return }
             json.member("epoch", log.epoch.value)
@@ -155,6 +168,14 @@ extension ServiceSight {
         }
         if let all = try json.optionalInteger("openCheckouts") {
             openCheckouts = (all, try json.integer("waitingCheckouts"))
+        }
+        oldestParked = try json.optionalInteger("oldestParked").map {
+            Timestamp(microseconds: $0)
+        }
+        if json["sagas"] != nil {
+            sagas = try json.objects("sagas").map { (count) throws(JSONError) in
+                try SagaStepCount(count)
+            }
         }
         guard let epoch = try json.optionalInteger("epoch") else { return }
         var log = Log(epoch: Epoch(epoch), head: Position(try json.integer("head")))

@@ -11,6 +11,7 @@ import Notifications
 import Orders
 import Payments
 import Projections
+package import Telemetry
 
 /// The whole shop in one process: each service with its own file, writer and threads, the broker,
 /// and a gateway.
@@ -35,6 +36,8 @@ package final class Shop: Sendable {
         /// Where the built-in broker lets NATS' clients listen; 0 takes a free port, nil lets
         /// nobody.
         package var brokerPort: UInt16?
+        /// Who is told of spans; nil for nobody.
+        package var tracing: TracingSettings?
         /// Told, from any thread, what an operator should know.
         package var notice: @Sendable (String) -> Void = { _ in }
 
@@ -58,12 +61,15 @@ package final class Shop: Sendable {
     let deliveries: ServiceRunner<DeliveriesCore>
     let notifications: ServiceRunner<NotificationsCore>
     private let gateway: GatewayPart
+    private let tracing: Tracing
     private let server: HTTPServer
     private let brokerServer: BrokerServer?
     /// Where NATS' clients find the broker; nil where they do not.
     package var brokerPort: UInt16? { brokerServer?.port }
     /// The port it listens on.
     package var port: UInt16 { server.port }
+    /// What became of its spans; nil where none are told.
+    var spans: SpanCounts? { tracing.counts }
 
     /// Starts everything, or nothing.
     ///
@@ -97,10 +103,15 @@ package final class Shop: Sendable {
         let (data, notice) = (settings.data, settings.notice)
         let runtime = SystemRuntime(notice: notice)
         (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
+        let instance = runtime.newID()
+        let tracing = try Tracing(
+            settings.tracing, .own(instance: instance), runtime: runtime, notice: notice)
+        self.tracing = tracing
         let (broker, holdings) = try Self.openBroker(settings, runtime)
         let wiring = Wiring(data: data)
         let around = Surroundings(
-            settings: settings, broker: broker, feeds: wiring.feeds, disk: disk, runtime: runtime)
+            settings: settings, broker: broker, feeds: wiring.feeds, disk: disk, runtime: runtime,
+            tracing: tracing)
         orders = ServiceParts.orders(around)
         payments = ServiceParts.payments(around)
         deliveries = ServiceParts.deliveries(around)
@@ -113,15 +124,19 @@ package final class Shop: Sendable {
             .init(.orders, orders), .init(.payments, payments), .init(.deliveries, deliveries),
             .init(.notifications, notifications),
         ]
-        let instance = runtime.newID()
         let parts = Self.parts(seen, instance, runtime.now())
         let services = GatewayPart.Services(
-            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries), feeds: wiring.feeds,
+            orders: OrdersAdapter(orders), stock: StockAdapter(deliveries),
+            desk: LocalDesk(
+                data: data, runtime: runtime, orders, payments, deliveries, notifications),
+            feeds: wiring.feeds,
             seen: seen, holdings: holdings,
             mails: { PartStatus.Mails(sent: mails.sent, failed: mails.failed) },
-            isDiskFull: { disk.reading.isStopped }, parts: parts)
+            isDiskFull: { disk.reading.isStopped }, parts: parts,
+            spans: { tracing.counts.map { [("shop", $0)] } ?? [] })
         gateway = try GatewayPart(
-            services, settings, broker: broker, consumer: "gateway", disk: disk, runtime: runtime)
+            services, settings, broker: broker, consumer: "gateway", disk: disk, runtime: runtime,
+            tracing: tracing)
         wiring.connect(
             orders: orders, payments: payments, deliveries: deliveries,
             notifications: notifications)
@@ -134,6 +149,7 @@ package final class Shop: Sendable {
             server = try gateway.start(settings, files.limits)
         } catch {
             Self.stop(orders, payments, deliveries, notifications, gateway)
+            tracing.stop()
             throw error
         }
     }
@@ -189,6 +205,7 @@ package final class Shop: Sendable {
         server.stop(within: .seconds(5))
         brokerServer?.stop(within: .seconds(1))
         Self.stop(orders, payments, deliveries, notifications, gateway)
+        tracing.stop()
         disk.stop()
     }
 

@@ -55,7 +55,7 @@ package final class SystemRuntime: Runtime {
     }
 
     /// Has time go on from `moment`, where the system's clock is before it.
-    func notBefore(_ moment: Timestamp) {
+    package func notBefore(_ moment: Timestamp) {
         let steady = Self.read(CLOCK_MONOTONIC)
         clock.withLock { clock in
             clock.time = max(moment.microseconds, clock.time + max(0, steady - clock.at))

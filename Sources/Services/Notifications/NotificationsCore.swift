@@ -25,6 +25,9 @@ package final class NotificationsCore: ServiceCore {
         "order.cancellation-refused": .cancellationRefused, "delivery.handed-over": .shipped,
         "delivery.delivered": .delivered, "delivery.lost": .lost,
     ]
+    private static let corrected = "order.corrected"
+    /// The facts that say where to write to.
+    private static let addressing: Set<String> = ["order.placed", corrected]
     /// How often a mail is tried before it is recorded as failed.
     private static let mailAttempts = 10
     /// How long a mail waits that this machine could not hand over.
@@ -47,7 +50,7 @@ package final class NotificationsCore: ServiceCore {
 
     package func react(to message: Message, in transaction: Transaction) throws(ReactionError) {
         let kind = Self.kinds[message.type.name]
-        guard kind != nil || message.type.name == "order.placed" else { return }
+        guard kind != nil || Self.addressing.contains(message.type.name) else { return }
         guard message.type.schema == 1 else {
             throw ReactionError(reading: UnreadableEvent.unknownSchema(message.type))
         }
@@ -59,7 +62,12 @@ package final class NotificationsCore: ServiceCore {
             do throws(JSONError) {
                 contact = try JSONObject(try JSON(parsing: message.data)).optionalString("contact")
             } catch { throw .poison("\(error)") }
-            command = .orderPlaced(contact: contact)
+            if message.type.name == Self.corrected {
+                guard let contact else { return }
+                command = .readdress(contact: contact)
+            } else {
+                command = .orderPlaced(contact: contact)
+            }
         }
         do throws(StoreError) {
             try decide(command, for: message.stream.id, in: transaction)

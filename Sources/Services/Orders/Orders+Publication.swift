@@ -17,7 +17,11 @@ extension OrdersCore {
             "order.rejected": Publication.fact,
             "order.cancelled": Publication.fact,
             "order.expired": Publication.fact,
+            "order.corrected": Publication.fact,
             "customer.erased": Publication.fact,
+            "checkout.step-repeated": Publication.fact,
+            "checkout.step-skipped": Publication.fact,
+            "checkout.sent-back": Publication.fact,
             "checkout.step-requested": { record in
                 guard let json = try? JSON(parsing: record.data),
                     let request = json["request"]?["do"]?.string,

@@ -11,6 +11,10 @@ package enum OrdersCommand: Sendable {
     case cancel(OrderID, reason: String)
     /// Destroys the key of a customer's personal data.
     case erase(CustomerID)
+    /// An operator's act on an order's checkout.
+    case steer(OrderID, Steering, Instruction)
+    /// Sets right whose the order is, or where its mails go; the contact is in the clear.
+    case correct(OrderID, customer: CustomerID?, contact: String?, Instruction)
 }
 
 /// What the orders service answers.
@@ -28,6 +32,8 @@ package enum OrdersAnswer: ServiceAnswer, Hashable {
         /// The order has gone too far, or has ended.
         case tooLate(String)
         case invalid(String)
+        /// It does not fit how the order or its checkout stands; the code says how.
+        case conflict(code: String, String)
         /// As many checkouts are open as the service carries.
         case busy
     }
@@ -41,5 +47,15 @@ package enum OrdersAnswer: ServiceAnswer, Hashable {
 
     package var position: Position? {
         if case .accepted(_, _, let position) = self { position } else { nil }
+    }
+
+    package var refusal: String? {
+        guard case .refused(let refusal) = self else { return nil }
+        return switch refusal {
+        case .unknownOrder: "there is no such order"
+        case .referenceTaken(let order): "the reference belongs to order \(order)"
+        case .tooLate(let why), .invalid(let why), .conflict(_, let why): why
+        case .busy: "as many orders are open as the service carries"
+        }
     }
 }

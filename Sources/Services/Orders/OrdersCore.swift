@@ -75,6 +75,19 @@ package final class OrdersCore: ServiceCore {
 
     package func snapshot(in transaction: Transaction) {}
 
+    package static func label(of command: OrdersCommand) -> CommandLabel {
+        switch command {
+        case .place(let order, _): CommandLabel("place order", StreamID("order", order.value))
+        case .cancel(let order, _): CommandLabel("cancel order", StreamID("order", order.value))
+        case .erase(let customer):
+            CommandLabel("erase customer", StreamID("customer", customer.value))
+        case .steer(let order, _, _):
+            CommandLabel("steer checkout", StreamID("checkout", order.value))
+        case .correct(let order, _, _, _):
+            CommandLabel("correct order", StreamID("order", order.value))
+        }
+    }
+
     package func handle(_ command: OrdersCommand, in transaction: Transaction) throws(StoreError)
         -> OrdersAnswer
     {
@@ -83,6 +96,10 @@ package final class OrdersCore: ServiceCore {
         case .cancel(let order, let reason): try cancel(order, reason, in: transaction)
         case .erase(let customer):
             try erase(customer, in: transaction)
+        case .steer(let order, let steering, let instruction):
+            try steer(order, steering, instruction, in: transaction)
+        case .correct(let order, let customer, let contact, let instruction):
+            try correct(order, customer, contact, instruction, in: transaction)
         }
     }
 
@@ -128,16 +145,28 @@ package final class OrdersCore: ServiceCore {
         -> Order.Draft
     {
         guard let contact = draft.contact else { return draft }
-        let owner = draft.customer.map { "customer:\($0)" } ?? "order:\(order)"
-        let bytes = try transaction.sealingKey(of: owner, fresh: randomBytes(32))
-        guard let key = SealingKey(bytes), let nonce = SealingNonce(randomBytes(12)) else {
-            return draft
-        }
-        let sealed = SealedText.seal(contact, key: key, nonce: nonce, place: owner)
+        let owner = owner(of: order, draft.customer)
+        guard let sealed = try seal(contact, of: owner, in: transaction) else { return draft }
         return try Order.Draft(
-            customer: draft.customer, contact: "\(owner) \(sealed)", currency: draft.currency,
+            customer: draft.customer, contact: sealed, currency: draft.currency,
             lines: draft.lines, token: draft.token, reference: draft.reference,
             shipping: draft.shipping)
+    }
+
+    /// Whose key a contact is sealed under.
+    func owner(of order: OrderID, _ customer: CustomerID?) -> String {
+        customer.map { "customer:\($0)" } ?? "order:\(order)"
+    }
+
+    /// A contact sealed under its owner's key, with the owner's name in front.
+    func seal(_ contact: String, of owner: String, in transaction: Transaction)
+        throws(StoreError) -> String?
+    {
+        let bytes = try transaction.sealingKey(of: owner, fresh: randomBytes(32))
+        guard let key = SealingKey(bytes), let nonce = SealingNonce(randomBytes(12)) else {
+            return nil
+        }
+        return "\(owner) \(SealedText.seal(contact, key: key, nonce: nonce, place: owner))"
     }
 
     private func randomBytes(_ count: Int) -> [UInt8] {
@@ -172,7 +201,7 @@ package final class OrdersCore: ServiceCore {
         return .accepted(order, version, position)
     }
 
-    private func tooLate(_ order: Order) -> String {
+    func tooLate(_ order: Order) -> String {
         switch order.phase {
         case .rejected, .cancelled, .expired, .completed: "the order is \(order.phase.rawValue)"
         case .absent, .placed, .confirmed, .cancelPending:
@@ -238,7 +267,7 @@ package final class OrdersCore: ServiceCore {
                 Deadline(
                     order: order, step: step, participant: participant, request: position,
                     since: transaction.now, within: deadline), in: transaction)
-        case .turned: break
+        case .turned, .asked, .skipped, .sentBack: break
         case .resumed:
             _ = try orders.decide(.refuseCancellation, for: order.value, in: transaction)
         case .postponed(let step, _, let pause):
@@ -308,7 +337,8 @@ package final class OrdersCore: ServiceCore {
 
     package func fire(_ timer: Timer, in transaction: Transaction) throws(StoreError) {
         guard let data = TimerData(timer.data), let order = data.order else { return }
-        transaction.metadata = Metadata(correlation: order.value, actor: "timer")
+        transaction.metadata = try transaction.metadataOfTimer(
+            for: StreamID(orders.category, order.value))
         switch data {
         case .start: try startWaiting(order, in: transaction)
         case .deadline(let step):

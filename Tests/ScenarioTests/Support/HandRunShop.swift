@@ -15,13 +15,16 @@ final class HandRunShop {
 
     /// Starts a part, at the port that it had before, and waits until it says that it is ready.
     ///
-    /// - Parameter program: the build that runs it.
-    func start(_ part: String, by program: String) throws {
+    /// - Parameters:
+    ///   - program: the build that runs it.
+    ///   - prefix: a command that runs that, `["env", "A=b"]`.
+    func start(_ part: String, by program: String, prefix: [String] = []) throws {
         runs += 1
-        var command = [
-            program, "serve", part, "--json", "--data", folder.data, "--port",
-            "\(ports[part] ?? 0)",
-        ]
+        var command =
+            prefix + [
+                program, "serve", part, "--json", "--data", folder.data, "--port",
+                "\(ports[part] ?? 0)",
+            ]
         command +=
             part == "broker"
             ? ["--shop"] : ["--broker", "nats://127.0.0.1:\(ports["broker"] ?? 0)"]

@@ -147,7 +147,7 @@ package struct HopWatch: Sendable {
                 alarm(
                     "parked",
                     "\(parked) messages of \(source) are parked at \(name): they could not be "
-                        + "applied, or wait behind one that could not"))
+                        + "applied, or wait behind one that could not; see shopctl parked list"))
         }
     }
 

@@ -1,6 +1,7 @@
 import EventSourcing
 import HTTP
 import Messaging
+import Telemetry
 
 extension ShopReadings {
     func write(to text: inout MetricsText) {
@@ -26,6 +27,7 @@ extension ShopReadings {
         text.sample([:], mailsFailed)
         if let disk { write(disk, to: &text) }
         writeLoad(to: &text)
+        if !spans.isEmpty { writeSpans(to: &text) }
         if let process { write(process, to: &text) }
     }
 
@@ -106,6 +108,7 @@ extension ShopReadings {
         for service in services {
             if let parked = service.parked { text.sample(["service": service.name], parked) }
         }
+        writeOperators(to: &text)
         if let openCheckouts {
             text.family("kassa_checkouts_open", .gauge, "Orders whose checkout has not ended.")
             text.sample([:], openCheckouts)
@@ -145,6 +148,20 @@ extension ShopReadings {
         for (part, calls) in called { text.sample(["part": part.part], calls.failed) }
         text.family("kassa_calls_repeated_total", .counter, "Calls that were made once more.")
         for (part, calls) in called { text.sample(["part": part.part], calls.repeated) }
+    }
+
+    private func writeSpans(to text: inout MetricsText) {
+        text.family(
+            "kassa_trace_spans_exported_total", .counter, "Spans that the collector has taken.")
+        for (part, counts) in spans { text.sample(["part": part], counts.exported) }
+        text.family(
+            "kassa_trace_spans_dropped_total", .counter,
+            "Spans that no collector has: there was no room, it refused them, or gave no answer.")
+        for (part, counts) in spans {
+            for (reason, count) in counts.reasons {
+                text.sample(["part": part, "reason": reason], count)
+            }
+        }
     }
 
     private func writeLags(to text: inout MetricsText) {

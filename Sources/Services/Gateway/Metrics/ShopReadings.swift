@@ -1,6 +1,7 @@
 package import EventSourcing
 package import HTTP
 package import Messaging
+package import Telemetry
 
 /// What the gateway's host reads off the running shop, for whoever watches it. A number that cannot
 /// be read now is nil or missing.
@@ -32,13 +33,16 @@ package struct ShopReadings: Sendable {
         package let calls: Int64?
         /// Messages that could not be applied, and those that wait behind them.
         package let parked: Int64?
+        /// Since when the first of them lies; nil where none does.
+        package let oldestParked: Timestamp?
         /// Up to where all of the log is published; nil where it is not known.
         package var published: Position?
 
         package init(
             name: String, isUp: Bool, inputs: Int64, log: (head: Position, isHalted: Bool)?,
-            calls: Int64?, parked: Int64?
+            calls: Int64?, parked: Int64?, oldestParked: Timestamp? = nil
         ) {
+            self.oldestParked = oldestParked
             self.name = name
             self.isUp = isUp
             self.inputs = inputs
@@ -114,6 +118,24 @@ package struct ShopReadings: Sendable {
         }
     }
 
+    /// How many checkouts wait for a step, and of these how many need a person.
+    package struct SagaStep: Hashable, Sendable {
+        package let step: String
+        /// `forward` or `undo`.
+        package let direction: String
+        package let open: Int64
+        package let stuck: Int64
+        /// Since when the one waits that has waited longest.
+        package let oldest: Timestamp
+
+        package init(
+            step: String, direction: String, open: Int64, stuck: Int64, oldest: Timestamp
+        ) {
+            (self.step, self.direction) = (step, direction)
+            (self.open, self.stuck, self.oldest) = (open, stuck, oldest)
+        }
+    }
+
     /// How much waits to be worked off.
     package struct Load: Hashable, Sendable {
         /// The longest that a reader takes for what waits for it, in seconds.
@@ -165,6 +187,8 @@ package struct ShopReadings: Sendable {
         }
     }
 
+    /// When they were read.
+    package var at = Timestamp.epoch
     package var build: Build?
     package var services: [Service] = []
     package var lags: [Lag] = []
@@ -173,6 +197,8 @@ package struct ShopReadings: Sendable {
     package var openCheckouts: Int64?
     /// Those of them that have not begun.
     package var waitingCheckouts: Int64?
+    /// The oldest checkouts, by the step they wait for.
+    package var sagas: [SagaStep] = []
     /// How far the slowest source of the projections is behind; nil while they do not run.
     package var projectionLag: Duration?
     package var isProjectionStale = false
@@ -183,6 +209,8 @@ package struct ShopReadings: Sendable {
     package var server: HTTPServerStatistics?
     package var process: Process?
     package var parts: [Part] = []
+    /// What became of the spans of each process; empty where none are told.
+    package var spans: [(part: String, counts: SpanCounts)] = []
 
     package init() {}
 }

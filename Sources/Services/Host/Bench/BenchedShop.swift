@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import HTTP
 import Messaging
+import Telemetry
 
 /// The shop that is driven: one that was started for it in this process, or one that runs
 /// elsewhere.
@@ -43,10 +44,13 @@ final class BenchedShop {
 
     /// Starts a shop in this process.
     ///
-    /// - Parameter data: its folder.
-    init(data: String) throws {
+    /// - Parameters:
+    ///   - data: its folder.
+    ///   - tracing: who is told of its spans.
+    init(data: String, tracing: TracingSettings? = nil) throws {
         var settings = Shop.Settings(data: data)
         settings.port = 0
+        settings.tracing = tracing
         let shop = try Shop.start(settings)
         (self.shop, self.data) = (shop, data)
         (host, port) = ("127.0.0.1", shop.port)
@@ -81,6 +85,9 @@ final class BenchedShop {
     func driver(connections: Int) throws(HTTPClientError) -> LoadDriver {
         try LoadDriver(host: host, port: port, connections: connections, options: Self.options)
     }
+
+    /// What became of the spans of the one in this process; nil where it tells none.
+    var spans: SpanCounts? { shop?.spans }
 
     /// Closes the one in this process.
     func stop() { shop?.stop() }

@@ -1,6 +1,7 @@
 import Domain
 package import EventSourcing
 package import Gateway
+import Messaging
 
 extension CommandOutcome {
     /// One JSON object.
@@ -29,9 +30,29 @@ extension CommandOutcome {
             case .unavailable(let why):
                 json.member("outcome", "unavailable")
                 json.member("why", why)
+            case .parked(let report):
+                json.member("outcome", "parked")
+                json.member("applied", Int64(report.applied))
+                json.member("left", Int64(report.left))
+                if let stop = report.stop {
+                    json.member("stoppedAt", stop.position.value)
+                    json.member("why", stop.reason)
+                }
+                if let event = report.event { json.member("event", event.description) }
             }
         }
         return json.bytes
+    }
+
+    private static func report(_ json: JSONObject) throws(JSONError) -> ParkedReport {
+        var report = ParkedReport()
+        report.applied = Int(clamping: try json.integer("applied"))
+        report.left = Int(clamping: try json.integer("left"))
+        if let position = try json.optionalInteger("stoppedAt") {
+            report.stop = .init(position: Position(position), reason: try json.string("why"))
+        }
+        report.event = try json.optionalString("event").flatMap { EventIdentity($0) }
+        return report
     }
 
     /// Reads what `bytes` wrote.
@@ -56,6 +77,7 @@ extension CommandOutcome {
         case "busy": self = .busy
         case "unknown": self = .unknown(try json.string("why"))
         case "unavailable": self = .unavailable(try json.string("why"))
+        case "parked": self = .parked(try Self.report(json))
         case let other: throw json.error("outcome", "is \"\(other)\", which is not known here")
         }
     }

@@ -1,3 +1,4 @@
+import Domain
 import EventSourcing
 package import EventStore
 package import Gateway
@@ -36,9 +37,11 @@ package final class InnerAPI: Sendable {
         /// The keys of owners; those that have none are left out.
         package typealias Keys = @Sendable (Set<String>) throws -> [String: SealingKey]
 
-        let commands: Commands?
+        var commands: Commands?
         var feed: (any Feed)?
         let keys: Keys?
+        /// What operators look at; nil for a part without a log.
+        var file: OperatorFile?
 
         package init(commands: Commands? = nil, feed: (any Feed)? = nil, keys: Keys? = nil) {
             (self.commands, self.feed, self.keys) = (commands, feed, keys)
@@ -79,6 +82,15 @@ package final class InnerAPI: Sendable {
         }
         router.on(.post, Self.prefix + "/check") { self.aside($0, $1) { try self.check($0) } }
         router.on(.post, Self.prefix + "/keys") { self.aside($0, $1) { try self.giveKeys($0) } }
+        router.on(.get, Self.prefix + ParkedQuery.path) {
+            self.aside($0, $1) { .json(try self.door(\.file).parked(ParkedQuery($0.query))) }
+        }
+        router.on(.get, Self.prefix + SagaQuery.path) {
+            self.aside($0, $1) { .json(try self.door(\.file).sagas(SagaQuery($0.query))) }
+        }
+        router.on(.get, Self.prefix + SagaQuery.path + "/{order}") {
+            self.aside($0, $1) { .json(try self.showSaga($0)) }
+        }
         router.on(.get, Self.prefix + "/checkpoints") {
             self.aside($0, $1) { _ in try self.showCheckpoints() }
         }
@@ -174,6 +186,12 @@ package final class InnerAPI: Sendable {
         return .json(SealingKey.bytes(of: try keys(owners)))
     }
 
+    private func showSaga(_ request: HTTPRequest) throws -> [UInt8] {
+        let file = try door(\.file)
+        guard let order = OrderID(request.parameters["order"] ?? "") else { return [] }
+        return try file.saga(of: order) ?? []
+    }
+
     private func showStatus(_ request: HTTPRequest) throws -> HTTPResponse {
         guard let status = status(request.query["counts"] == "1") else {
             throw Refusal(description: "it has only just begun")
@@ -204,7 +222,7 @@ extension JSONObject {
 }
 
 extension HTTPQuery {
-    fileprivate func number(_ name: String) throws(JSONError) -> Int64 {
+    func number(_ name: String) throws(JSONError) -> Int64 {
         guard let number = self[name].flatMap({ Int64(strictDecimal: $0.utf8) }) else {
             throw JSONError(pointer: "", reason: "the query's \(name) is no number")
         }

@@ -2,6 +2,7 @@ package import Domain
 package import EventSourcing
 import EventStore
 package import Gateway
+package import Messaging
 
 /// A command on its way from a gateway's process to a service's, with what accompanies it.
 package struct InnerCommand: Hashable, Sendable {
@@ -9,6 +10,9 @@ package struct InnerCommand: Hashable, Sendable {
         case place(OrderID, Order.Draft)
         case cancel(OrderID, reason: String)
         case receive(SKU, quantity: Int, reference: String?)
+        case steer(OrderID, Steering, Instruction)
+        case correct(OrderID, OrderCorrection)
+        case parked(ParkedAct, on: ShopPart)
     }
 
     package let kind: Kind
@@ -21,16 +25,20 @@ package struct InnerCommand: Hashable, Sendable {
     /// The part that carries it out.
     package var part: ShopPart {
         switch kind {
-        case .place, .cancel: .orders
+        case .place, .cancel, .steer, .correct: .orders
         case .receive: .deliveries
+        case .parked(_, let part): part
         }
     }
 
     /// What decides which home carries it out, where a service has several.
     package var partitionKey: String {
         switch kind {
-        case .place(let order, _), .cancel(let order, _): order.value
+        case .place(let order, _), .cancel(let order, _), .steer(let order, _, _),
+            .correct(let order, _):
+            order.value
         case .receive(let sku, _, _): sku.value
+        case .parked(let act, _): act.key
         }
     }
 
@@ -54,6 +62,19 @@ package struct InnerCommand: Hashable, Sendable {
                 json.member("receive", sku.value)
                 json.member("quantity", Int64(quantity))
                 if let reference { json.member("reference", reference) }
+            case .steer(let order, let steering, let instruction):
+                json.member("steer", order.value)
+                json.member("act", steering.name)
+                if case .skip(let step) = steering { json.member("step", step) }
+                instruction.encodeMembers(to: &json)
+            case .correct(let order, let correction):
+                json.member("correct", order.value)
+                if let customer = correction.customer { json.member("customer", customer.value) }
+                if let contact = correction.contact { json.member("contact", contact) }
+                correction.instruction.encodeMembers(to: &json)
+            case .parked(let act, let part):
+                json.member("parked", part.rawValue)
+                act.encodeMembers(to: &json)
             }
             json.member("metadata") { context.metadata.encode(to: &$0) }
             if let key = context.key {
@@ -134,6 +155,7 @@ package struct InnerCommand: Hashable, Sendable {
         if json["cancel"] != nil {
             return .cancel(try json.order("cancel"), reason: try json.string("reason"))
         }
+        if let kind = try operatorKind(json) { return kind }
         guard let sku = SKU(try json.string("receive")) else {
             throw json.error("receive", "is no SKU")
         }
@@ -145,7 +167,7 @@ package struct InnerCommand: Hashable, Sendable {
 }
 
 extension JSONObject {
-    fileprivate func order(_ name: String) throws(JSONError) -> OrderID {
+    func order(_ name: String) throws(JSONError) -> OrderID {
         guard let order = OrderID(try string(name)) else { throw error(name, "is no order") }
         return order
     }

@@ -1,6 +1,7 @@
 package import EventSourcing
 import Gateway
 import Messaging
+import Telemetry
 
 /// What a process of a shop says when it is asked how it is.
 package struct PartStatus: Sendable {
@@ -26,6 +27,8 @@ package struct PartStatus: Sendable {
     var mails: Mails?
     /// What the broker holds of what it publishes, where that is known.
     var streams: [StreamHoldings] = []
+    /// What became of its spans; nil where it tells none.
+    var spans: SpanCounts?
 
     /// Of a process that says no more yet than its announcement.
     package init(_ announcement: Announcement) { self.announcement = announcement }
@@ -43,6 +46,12 @@ package struct PartStatus: Sendable {
             if let mails {
                 json.member("mailsSent", mails.sent)
                 json.member("mailsFailed", mails.failed)
+            }
+            if let spans {
+                json.member("spansExported", spans.exported)
+                json.member("spansFull", spans.full)
+                json.member("spansRefused", spans.refused)
+                json.member("spansUnanswered", spans.unanswered)
             }
             json.member("streams") { json in
                 json.array { json in
@@ -70,6 +79,12 @@ package struct PartStatus: Sendable {
             isStopped: try json.flag("isIntakeStopped"))
         if let sent = try json.optionalInteger("mailsSent") {
             mails = Mails(sent: sent, failed: try json.integer("mailsFailed"))
+        }
+        if let exported = try json.optionalInteger("spansExported") {
+            spans = SpanCounts(
+                exported: exported, full: try json.integer("spansFull"),
+                refused: try json.integer("spansRefused"),
+                unanswered: try json.integer("spansUnanswered"))
         }
         for stream in try json.objects("streams") {
             streams.append(

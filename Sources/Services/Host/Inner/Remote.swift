@@ -32,7 +32,7 @@ struct RemoteServices: OrdersClient, StockClient {
             InnerCommand(.receive(sku, quantity: quantity, reference: reference), context), reply)
     }
 
-    private func send(
+    func send(
         _ command: InnerCommand, _ reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
         let call = Peers.Call(

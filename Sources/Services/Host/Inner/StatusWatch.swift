@@ -3,6 +3,7 @@ import Gateway
 import HTTP
 import Messaging
 import Synchronization
+import Telemetry
 
 /// Asks the shop's services several times a second how they are, and remembers what they said.
 final class StatusWatch: Sendable {
@@ -121,6 +122,8 @@ final class StatusWatch: Sendable {
         sight.parked = known.counted?.parked
         sight.parkedBySource = known.counted?.parkedBySource
         sight.openCheckouts = known.counted?.openCheckouts
+        sight.oldestParked = known.counted?.oldestParked
+        sight.sagas = known.counted?.sagas ?? []
         return sight
     }
 
@@ -130,6 +133,13 @@ final class StatusWatch: Sendable {
 
     var streams: [StreamHoldings] {
         ShopPart.services.flatMap { known($0)?.0.streams ?? [] }.sorted { $0.stream < $1.stream }
+    }
+
+    /// What became of the services' spans, as far as they tell any.
+    var spans: [(part: String, counts: SpanCounts)] {
+        ShopPart.services.compactMap { part in
+            known(part)?.0.status.spans.map { (part.rawValue, $0) }
+        }
     }
 
     /// Whether the disk of any service that speaks is nearly full.

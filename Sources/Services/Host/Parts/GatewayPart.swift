@@ -3,6 +3,7 @@ import Gateway
 import HTTP
 import Messaging
 import Projections
+import Telemetry
 
 /// The gateway with what it is made of: the read store, the projections that fill it, who watches
 /// the load, and the threads that read files. The services may be in this process or in others.
@@ -11,6 +12,7 @@ final class GatewayPart: Sendable {
     struct Services: Sendable {
         let orders: any OrdersClient
         let stock: any StockClient
+        let desk: any OperatorClient
         /// Of all four logs.
         let feeds: [LogName: any Feed]
         let seen: [SeenService]
@@ -21,6 +23,8 @@ final class GatewayPart: Sendable {
         let isDiskFull: @Sendable () -> Bool
         /// The processes that the shop is made of; the gateway's own is added.
         let parts: @Sendable () -> [ShopReadings.Part]
+        /// What became of their spans; empty where none are told.
+        let spans: @Sendable () -> [(part: String, counts: SpanCounts)]
     }
 
     let store: ReadStore
@@ -39,26 +43,28 @@ final class GatewayPart: Sendable {
     /// - Parameter consumer: its name at the broker; gateways that have one must not share a name.
     init(
         _ services: Services, _ settings: Shop.Settings, broker: any Broker, consumer: String,
-        disk: DiskWatch, runtime: SystemRuntime
+        disk: DiskWatch, runtime: SystemRuntime, tracing: Tracing
     ) throws {
         let data = settings.data
+        let tracer = tracing.tracer(of: "gateway")
         self.runtime = runtime
         store = try ReadStore(path: DataFolder.firstReadStore(in: data))
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: services.feeds, consumer: consumer, runtime: runtime,
-            isDiskShort: { disk.reading.isStopped }, notice: settings.notice)
+            isDiskShort: { disk.reading.isStopped }, tracer: tracer, notice: settings.notice)
         observatory = Observatory(
             services: services, projections: projections, freshness: freshness, disk: disk,
             load: load, runtime: runtime)
         gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services.orders,
-            stock: services.stock, projections: ProjectionsAdapter(runner: projections),
+            stock: services.stock, desk: services.desk,
+            projections: ProjectionsAdapter(runner: projections),
             cursorKey: try KeyFile.load(
                 DataFolder.cursorKey(in: data), runtime, advice: DataFolder.cursorKeyAdvice),
             feeds: services.feeds, readings: observatory.readings, aside: sidework.take,
             asideForMetrics: scrapes.take, intakeRefusal: observatory.intakeRefusal,
-            readiness: observatory.readiness)
+            tracer: tracer, readiness: observatory.readiness)
     }
 
     /// Starts the threads, and listens.

@@ -4,6 +4,7 @@ import Glibc
 import HTTP
 import Messaging
 import NATS
+import Telemetry
 
 /// What every process of a part has around what it does: its folder, its disk, its place at the
 /// broker and among the others.
@@ -16,6 +17,8 @@ final class PartShell: Sendable {
     let broker: NATSBroker
     let heartbeat: Heartbeat
     let peers: Peers
+    let tracing: Tracing
+    private let instance: String
     private let folder: DataFolder
     private let holdings: HoldingsWatch
 
@@ -36,6 +39,9 @@ final class PartShell: Sendable {
         disk = DiskWatch(
             folder: "\(shop.data)/\(settings.part)", reserve: shop.diskReserve,
             notice: shop.notice)
+        instance = runtime.newID()
+        tracing = try Tracing(
+            shop.tracing, .own(instance: instance), runtime: runtime, notice: shop.notice)
         (self.settings, self.runtime, self.files) = (settings, runtime, files)
         (self.secret, self.heartbeat) = (secret, heartbeat)
     }
@@ -48,7 +54,7 @@ final class PartShell: Sendable {
     func innerAPI(
         file: String, describe: @escaping @Sendable (inout PartStatus, _ counts: Bool) -> Void
     ) -> InnerAPI {
-        let (heartbeat, disk, holdings) = (heartbeat, disk, holdings)
+        let (heartbeat, disk, holdings, tracing) = (heartbeat, disk, holdings, tracing)
         return InnerAPI(
             secret: secret,
             status: { counts in
@@ -57,6 +63,7 @@ final class PartShell: Sendable {
                 let reading = disk.reading
                 status.disk = .init(
                     free: reading.free, held: reading.held, isStopped: reading.isStopped)
+                status.spans = tracing.counts
                 status.isCounted = counts
                 if counts { status.streams = holdings.known }
                 describe(&status, counts)
@@ -83,7 +90,7 @@ final class PartShell: Sendable {
         let part = settings.part
         heartbeat.start(
             Announcement(
-                part: part, instance: runtime.newID(),
+                part: part, instance: instance,
                 host: settings.advertised ?? settings.shop.address, port: port, health: .starting,
                 version: Build.version, process: Int64(getpid()), startedAt: runtime.now()))
     }
@@ -101,6 +108,7 @@ final class PartShell: Sendable {
     func leave() { heartbeat.stop() }
 
     func stop() {
+        tracing.stop()
         peers.stop()
         holdings.stop()
         disk.stop()

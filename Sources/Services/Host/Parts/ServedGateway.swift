@@ -5,6 +5,7 @@ import Gateway
 import HTTP
 import Messaging
 import Synchronization
+import Telemetry
 
 /// The gateway as a process of its own.
 enum ServedGateway {
@@ -14,14 +15,18 @@ enum ServedGateway {
         let watch = StatusWatch(shell.peers, shell.runtime)
         let disk = shell.disk
         let services = GatewayPart.Services(
-            orders: remote, stock: remote, feeds: shell.feeds(of: Wiring.logs),
+            orders: remote, stock: remote, desk: RemoteDesk(services: remote),
+            feeds: shell.feeds(of: Wiring.logs),
             seen: ShopPart.services.compactMap(watch.seen), holdings: { watch.streams },
             mails: { watch.mails },
             isDiskFull: { disk.reading.isStopped || watch.isDiskFull },
-            parts: { watch.parts + [Self.own(shell)].compactMap(\.self) })
+            parts: { watch.parts + [Self.own(shell)].compactMap(\.self) },
+            spans: {
+                watch.spans + (shell.tracing.counts.map { [("gateway", $0)] } ?? [])
+            })
         let gateway = try GatewayPart(
             services, settings.shop, broker: shell.broker, consumer: settings.consumer,
-            disk: disk, runtime: shell.runtime)
+            disk: disk, runtime: shell.runtime, tracing: shell.tracing)
         let api = shell.innerAPI(file: DataFolder.readStore(in: settings.shop.data)) { _, _ in }
         let server: HTTPServer
         do {

@@ -75,7 +75,7 @@ package final class ServedPart: Sendable {
     }
 }
 
-extension OrdersClient {
+extension OrdersAdapter {
     fileprivate func take(
         _ command: InnerCommand, _ reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
@@ -84,7 +84,11 @@ extension OrdersClient {
             place(order, draft, context: command.context, reply: reply)
         case .cancel(let order, let reason):
             cancel(order, reason: reason, context: command.context, reply: reply)
-        case .receive: reply(.unavailable("orders takes no goods"))
+        case .steer(let order, let steering, let instruction):
+            steer(order, steering, instruction, context: command.context, reply: reply)
+        case .correct(let order, let correction):
+            correct(order, correction, context: command.context, reply: reply)
+        case .receive, .parked: reply(.unavailable("orders does not do that"))
         }
     }
 }
@@ -94,7 +98,7 @@ extension StockClient {
         _ command: InnerCommand, _ reply: @escaping @Sendable (CommandOutcome) -> Void
     ) {
         guard case .receive(let sku, let quantity, let reference) = command.kind else {
-            return reply(.unavailable("deliveries takes no orders"))
+            return reply(.unavailable("deliveries does not do that"))
         }
         receive(
             sku, quantity: quantity, reference: reference, context: command.context, reply: reply)

@@ -1,6 +1,7 @@
 import EventSourcing
 import EventStore
 import Foundation
+import Gateway
 import HTTP
 import Messaging
 import Notifications
@@ -29,7 +30,7 @@ enum ServedService {
             Surroundings(
                 settings: shop, broker: shell.broker,
                 feeds: shell.feeds(of: Set(Core.sources.map(\.log))), disk: shell.disk,
-                runtime: shell.runtime))
+                runtime: shell.runtime, tracing: shell.tracing))
         let seen = SeenService(part, runner)
         // Before the log is opened: another that starts asks it what it has read.
         let api = shell.innerAPI(file: runner.settings.path) { status, counts in
@@ -52,6 +53,18 @@ enum ServedService {
             path: runner.settings.path, publication: Core.publication,
             isUp: { [weak runner] in runner?.isUp ?? false },
             onBehind: { [weak runner] in runner?.halt($0) })
+        let own = doors.commands
+        doors.commands = { [weak runner] command, reply in
+            switch command.kind {
+            case .parked(let act, part):
+                guard let runner else { return reply(.unavailable("it stops")) }
+                runner.act(act, context: command.context, reply: reply)
+            default:
+                guard let own else { return reply(.unavailable("\(part) takes no commands")) }
+                own(command, reply)
+            }
+        }
+        doors.file = OperatorFile(path: runner.settings.path, runtime: shell.runtime)
         api.open(doors)
         shell.heartbeat.change { [weak runner] in
             guard let runner, runner.isUp else { return .starting }

@@ -6,6 +6,7 @@ import Messaging
 import Notifications
 import Orders
 import Payments
+import Telemetry
 
 /// What a service runs with, alone in its process or beside the others.
 struct Surroundings: Sendable {
@@ -15,6 +16,7 @@ struct Surroundings: Sendable {
     let feeds: [LogName: any Feed]
     let disk: DiskWatch
     let runtime: SystemRuntime
+    let tracing: Tracing
 
     fileprivate func settings(of log: LogName) -> ServiceSettings {
         var service = ServiceSettings(path: DataFolder.log(log.value, in: settings.data))
@@ -22,6 +24,7 @@ struct Surroundings: Sendable {
         if log == OrdersCore.log { (service.urgency, service.fetchLimit) = (.awaited, 128) }
         let disk = disk
         service.isDiskShort = { disk.reading.isStopped }
+        service.tracer = tracing.tracer(of: log.value)
         return service
     }
 
