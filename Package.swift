@@ -131,7 +131,7 @@ let package = Package(
             "GatewayTests",
             uses: [
                 "Gateway", "HTTP", "Projections", "Messaging", "EventStore", "EventSourcing",
-                "Domain", "Telemetry",
+                "Domain", "SQLite", "Telemetry",
             ]),
         tests(
             "HostTests",

@@ -10,10 +10,15 @@ extension LogQueries {
         }
     }
 
-    /// Messages that could not be applied, and those behind them.
-    package func countParked() throws(StoreError) -> Int {
+    /// Messages that could not be applied, and those behind them, by source.
+    package func countParked() throws(StoreError) -> [String: Int64] {
         try reading { (connection) throws(SQLiteError) in
-            Int(try connection.integer("SELECT count(*) FROM parked") ?? 0)
+            let row = try connection.statement(
+                "SELECT source, count(*) FROM parked GROUP BY source")
+            defer { row.reset() }
+            var counts: [String: Int64] = [:]
+            while try row.step() { counts[row.text(0)] = row.integer(1) }
+            return counts
         }
     }
 

@@ -59,6 +59,7 @@ package final class LogBoard: Sendable {
         var status: LogStatus?
         /// The newest events, without gaps, the last one at the status's head.
         var tail: [StoredRecord] = []
+        var published: Position?
     }
 
     private let state = Mutex(State())
@@ -66,6 +67,13 @@ package final class LogBoard: Sendable {
     package init() {}
 
     package var status: LogStatus? { state.withLock { $0.status } }
+
+    /// Up to where the relay knows all to be published, or how far the broker's newest message goes
+    /// where that is beyond the log; nil before it has asked.
+    package var published: Position? { state.withLock { $0.published } }
+
+    /// Shows how far the relay is.
+    package func show(published: Position) { state.withLock { $0.published = published } }
 
     /// Shows what was committed.
     package func show(_ status: LogStatus, appended: [StoredRecord]) {

@@ -100,7 +100,9 @@ package final class Relay {
         (checkpoint.epoch, checkpoint.position, checkpoint.leaf) =
             (held.epoch, held.position, held.leaf)
         switch try LogFeed.compare(checkpoint, with: queries) {
-        case .refused(let why): return "the broker holds more: \(why)"
+        case .refused(let why):
+            board.show(published: held.position)
+            return "the broker holds more: \(why)"
         case .rewind(_, let position, _) where position < held.position:
             begin(at: position, sequence: state.last)
         case .rewind, .good:
@@ -122,6 +124,7 @@ package final class Relay {
         self.position = position
         last = [:]
         watermarked = .start
+        board.show(published: position)
         didResume?(position)
     }
 
@@ -162,6 +165,7 @@ package final class Relay {
             newest[channel] = resumedAt(channel)
         }
         last = newest
+        if position != through || !bulletins.isEmpty { board.show(published: through) }
         position = through
         if caughtUp && isDue {
             lastWatermark = now

@@ -72,6 +72,8 @@ package struct OrderDetail: Hashable, Sendable {
     package let reason: String?
     package let payment: Payment.Phase
     package let paymentReason: String?
+    /// Whether an operator has skipped the capture.
+    package let isWrittenOff: Bool
     package let delivery: Delivery.Phase
     package let deliveryReason: String?
     package let reservation: Reservation.Phase

@@ -11,6 +11,8 @@ enum OrderFact: Sendable {
     case cancellationRequested
     case cancellationRefused
     case closed(Order.Phase, reason: String)
+    /// An operator has decided that the order goes on without its capture.
+    case captureSkipped
     case payment(Payment.Phase, PaymentFact)
     case reserved([StockLine])
     case reservationRefused(reason: String)
@@ -104,6 +106,14 @@ extension OrderFact {
         { (json) throws(JSONError) in .closed(phase, reason: try json.string("reason")) }
     }
 
+    private static func skipped(_ json: JSONObject) throws(JSONError) -> OrderFact {
+        let step = try json.object("ref")
+        let isCapture =
+            (try step.string("step"), try step.string("direction"))
+            == ("capture payment", StepReference.Direction.forward.rawValue)
+        return isCapture ? .captureSkipped : .other
+    }
+
     private static func payment(_ phase: Payment.Phase) -> Reader {
         { (json) throws(JSONError) in
             .payment(phase, PaymentFact(reason: try json.optionalString("reason")))
@@ -128,6 +138,7 @@ extension OrderFact {
         "order.rejected": closed(.rejected),
         "order.cancelled": closed(.cancelled),
         "order.expired": closed(.expired),
+        "checkout.step-skipped": skipped,
         "order.corrected": { (json) throws(JSONError) in
             .corrected(customer: try json.optionalString("customer"))
         },

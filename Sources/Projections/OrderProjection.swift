@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 5
+    package static let version = 6
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification", "parked",
@@ -48,50 +48,79 @@ package struct OrderProjection: Projection {
         let id = message.stream.id
         switch fact {
         case .reserved(let lines): try hold(lines, for: id, message, in: rows)
-        case .released: try free(id, message, in: rows) { _, _ in }
-        case .handedOver:
-            try free(id, message, in: rows) { $0.onHand = max(0, $0.onHand - $1) }
+        case .released: _ = try free(id, message, in: rows)
+        case .handedOver: try ship(id, message, in: rows)
         case .placed(let order): rows.setLines(order.lines, of: id)
         default: break
         }
-        try rows.changeOrder(id) { $0.apply(fact, of: message) }
+        if fact.movesMoney {
+            var (old, new) = (Standing(), Standing())
+            try rows.changeOrder(id) { row in
+                old = Standing(row)
+                row.apply(fact, of: message)
+                new = Standing(row)
+            }
+            try rows.post(from: old, to: new)
+        } else {
+            try rows.changeOrder(id) { $0.apply(fact, of: message) }
+        }
         rows.addToTimeline(message, of: id)
     }
 
     private func receive(_ line: StockLine, _ message: Message, in rows: RowBatch)
         throws(SQLiteError)
     {
+        let quantity = Int64(line.quantity)
         try change(line.sku.value, message, in: rows) {
-            $0.onHand = min($0.onHand.addingSaturating(Int64(line.quantity)), Int64(Stock.maximum))
+            $0.onHand = min($0.onHand.addingSaturating(quantity), Int64(Stock.maximum))
+            $0.received = $0.received.addingSaturating(quantity)
         }
+        try rows.post(quantity, debit: .onHand, credit: .suppliers, in: Books.units)
     }
 
     private func hold(
         _ lines: [StockLine], for order: String, _ message: Message, in rows: RowBatch
     ) throws(SQLiteError) {
-        try free(order, message, in: rows) { _, _ in }
+        _ = try free(order, message, in: rows)
         for line in lines {
+            let quantity = Int64(line.quantity)
             try change(line.sku.value, message, in: rows) {
-                $0.reserved = $0.reserved.addingSaturating(Int64(line.quantity))
+                $0.reserved = $0.reserved.addingSaturating(quantity)
             }
+            try rows.post(quantity, debit: .reserved, credit: .promised, in: Books.units)
         }
         rows.setReservation(
             lines.map { HeldLine(sku: $0.sku.value, quantity: Int64($0.quantity)) }, of: order)
     }
 
-    private func free(
-        _ order: String, _ message: Message, in rows: RowBatch,
-        _ also: (inout StockRow, Int64) -> Void
-    ) throws(SQLiteError) {
+    /// What was held for the order leaves the warehouse. The books have all of it, also where the
+    /// row would go below zero.
+    private func ship(_ order: String, _ message: Message, in rows: RowBatch)
+        throws(SQLiteError)
+    {
+        for line in try free(order, message, in: rows) {
+            try change(line.sku, message, in: rows) {
+                $0.onHand = max(0, $0.onHand - line.quantity)
+                $0.shipped = $0.shipped.addingSaturating(line.quantity)
+            }
+            try rows.post(line.quantity, debit: .shipped, credit: .onHand, in: Books.units)
+        }
+    }
+
+    /// - Returns: what was held for the order.
+    private func free(_ order: String, _ message: Message, in rows: RowBatch)
+        throws(SQLiteError) -> [HeldLine]
+    {
         let held = try rows.reservation(of: order)
-        guard !held.isEmpty else { return }
+        guard !held.isEmpty else { return [] }
         for line in held {
             try change(line.sku, message, in: rows) {
                 $0.reserved = max(0, $0.reserved - line.quantity)
-                also(&$0, line.quantity)
             }
+            try rows.post(line.quantity, debit: .promised, credit: .reserved, in: Books.units)
         }
         rows.setReservation([], of: order)
+        return held
     }
 
     private func change(
@@ -100,6 +129,19 @@ package struct OrderProjection: Projection {
         try rows.changeStock(sku) { row in
             body(&row)
             row.mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
+        }
+    }
+}
+
+extension OrderFact {
+    /// Whether it may change an order's standing in the books.
+    fileprivate var movesMoney: Bool {
+        switch self {
+        case .placed, .completed, .closed, .captureSkipped, .payment: true
+        case .confirmed, .cancellationRequested, .cancellationRefused, .corrected, .reserved,
+            .reservationRefused, .released, .delivery, .handedOver, .mailSent, .stockReceived,
+            .other:
+            false
         }
     }
 }
@@ -130,6 +172,7 @@ extension OrderRow {
             placedAt = message.occurredAt
         case .confirmed: phase = .confirmed
         case .completed: phase = .completed
+        case .captureSkipped: isWrittenOff = true
         case .cancellationRequested: isCancelling = true
         case .cancellationRefused: isCancelling = false
         case .closed(let phase, let reason):

@@ -26,6 +26,8 @@ struct OrderRow: Hashable {
     var authorizationCode: String?
     var captured: Int64?
     var captureID: String?
+    /// Whether an operator has skipped the capture.
+    var isWrittenOff = false
     var delivery = Delivery.Phase.absent
     var deliveryReason: String?
     var tracking: String?
@@ -96,6 +98,7 @@ struct OrderRow: Hashable {
         paymentsAt = Mark(stored: row.text(28))
         deliveriesAt = Mark(stored: row.text(29))
         notificationsAt = Mark(stored: row.text(30))
+        isWrittenOff = row.integer(31) != 0
     }
 
     // Each column has the same number in all three, the last of them in each: all can be bound.
@@ -153,6 +156,7 @@ struct OrderRow: Hashable {
         try row.bind(29, paymentsAt.description)
         try row.bind(30, deliveriesAt.description)
         try row.bind(31, notificationsAt.description)
+        try row.bind(32, Int64(isWrittenOff ? 1 : 0))
         try row.run()
         saved = indexed
     }
@@ -170,15 +174,19 @@ struct LineRow: Hashable, Sendable {
 struct StockRow: Hashable {
     var onHand: Int64 = 0
     var reserved: Int64 = 0
+    /// All that ever came in, and went out.
+    var received: Int64 = 0
+    var shipped: Int64 = 0
     var mark = Mark.none
 
     static func load(_ sku: String, from connection: Connection) throws(SQLiteError) -> StockRow? {
         let row = try connection.statement(
-            "SELECT on_hand, reserved, deliveries_at FROM stock WHERE sku = ?1")
+            "SELECT on_hand, reserved, deliveries_at, received, shipped FROM stock WHERE sku = ?1")
         defer { row.reset() }
         try row.bind(1, sku)
         guard try row.step() else { return nil }
         return StockRow(
-            onHand: row.integer(0), reserved: row.integer(1), mark: Mark(stored: row.text(2)))
+            onHand: row.integer(0), reserved: row.integer(1), received: row.integer(3),
+            shipped: row.integer(4), mark: Mark(stored: row.text(2)))
     }
 }

@@ -65,12 +65,14 @@ enum ReadSchema {
             "mails_sent": "INTEGER NOT NULL", "updated_at": "INTEGER NOT NULL",
             "shown": "TEXT", "orders_at": "TEXT NOT NULL", "payments_at": "TEXT NOT NULL",
             "deliveries_at": "TEXT NOT NULL", "notifications_at": "TEXT NOT NULL",
+            "written_off": "INTEGER NOT NULL",
         ],
         // Each ends with the key, which makes the order of pages whole.
         indexes: [
             "orders_by_time": "(placed_at)",
             "orders_by_customer": "(customer, placed_at) WHERE customer NOT NULL",
             "orders_by_status": "(shown, placed_at)",
+            OrderBalance.index: "(updated_at) WHERE \(OrderBalance.isWrong)",
         ])
     static let lines = ReadTable(
         "order_lines", key: 2,
@@ -93,14 +95,22 @@ enum ReadSchema {
         [
             "sku": "TEXT NOT NULL", "on_hand": "INTEGER NOT NULL",
             "reserved": "INTEGER NOT NULL", "deliveries_at": "TEXT NOT NULL",
-        ])
+            "received": "INTEGER NOT NULL", "shipped": "INTEGER NOT NULL",
+        ], indexes: [StockBalance.index: "(sku) WHERE \(StockBalance.isWrong)"])
     static let reservations = ReadTable(
         "reservations", key: 2,
         [
             "order_id": "TEXT NOT NULL", "sku": "TEXT NOT NULL", "quantity": "INTEGER NOT NULL",
         ])
+    /// What the accounts were debited and credited with, see `Account`.
+    static let books = ReadTable(
+        "books", key: 2,
+        [
+            "account": "TEXT NOT NULL", "unit": "TEXT NOT NULL", "debit": "INTEGER NOT NULL",
+            "credit": "INTEGER NOT NULL",
+        ])
     /// All that the logs decide; checkpoints and the projection's own state are left out.
-    static let tables = [orders, lines, timeline, stock, reservations]
+    static let tables = [orders, lines, timeline, stock, reservations, books]
 
     /// Opens the writer's connection, with the tables in place.
     static func open(_ path: String, _ durability: Connection.Durability) throws(SQLiteError)

@@ -95,7 +95,8 @@ extension OrderDetail {
         self.init(
             id: id, customer: row.customer, reference: row.reference, shipping: row.shipping,
             status: status, reason: row.reason, payment: row.payment,
-            paymentReason: row.paymentReason, delivery: row.delivery,
+            paymentReason: row.paymentReason, isWrittenOff: row.isWrittenOff,
+            delivery: row.delivery,
             deliveryReason: row.deliveryReason, reservation: row.reservation,
             tracking: row.tracking,
             total: Money(minor: total, currency: currency),

@@ -12,6 +12,8 @@ package struct PaymentDetail: Hashable, Sendable {
     package let authorizationCode: String?
     package let captured: Money?
     package let captureID: String?
+    /// Whether an operator has skipped the capture.
+    package let isWrittenOff: Bool
     /// Its events, oldest first: the newest `ReadStore.maximumHistory`.
     package let history: [TimelineEntry]
     /// The last event that changed anything here.
@@ -74,7 +76,7 @@ extension ReadStore {
             return PaymentDetail(
                 status: row.payment, reason: row.paymentReason, amount: money(row.amount),
                 authorizationCode: row.authorizationCode, captured: money(row.captured),
-                captureID: row.captureID,
+                captureID: row.captureID, isWrittenOff: row.isWrittenOff,
                 history: try Self.history(order, "payments", connection), mark: row.paymentsAt)
         }
     }

@@ -23,6 +23,7 @@ package final class RowBatch {
     private var orders = RowOverlay<OrderRow>(capacity: RowBatch.capacity)
     private var stock = RowOverlay<StockRow>(capacity: RowBatch.capacity)
     private var reservations = RowOverlay<[HeldLine]>(capacity: RowBatch.capacity)
+    private var books = Books()
     private var lines: [(order: String, lines: [LineRow])] = []
     private var timeline: [(order: String, message: Message)] = []
     private var timelineBytes = 0
@@ -35,7 +36,7 @@ package final class RowBatch {
 
     var isEmpty: Bool {
         orders.changed.isEmpty && stock.changed.isEmpty && reservations.changed.isEmpty
-            && lines.isEmpty && timeline.isEmpty
+            && lines.isEmpty && timeline.isEmpty && !books.isChanged
     }
 
     /// Whether as many rows have changed as memory is to hold.
@@ -85,6 +86,13 @@ package final class RowBatch {
 
     func setLines(_ rows: [LineRow], of order: String) { lines.append((order, rows)) }
 
+    /// Books an amount, from one account's credit to another's debit.
+    func post(_ amount: Int64, debit: Account, credit: Account, in unit: String)
+        throws(SQLiteError)
+    {
+        try books.post(amount, debit: debit, credit: credit, in: unit, from: connection)
+    }
+
     func addToTimeline(_ message: Message, of order: String) {
         timeline.append((order, message))
         timelineBytes += message.data.count
@@ -120,6 +128,7 @@ package final class RowBatch {
         try reservations.forEachChanged { (order, held) throws(SQLiteError) in
             try write(held, of: order)
         }
+        try books.write(to: connection)
     }
 
     /// The caller's transaction is committed.
@@ -127,6 +136,7 @@ package final class RowBatch {
         orders.settle()
         stock.settle()
         reservations.settle()
+        books.settle()
     }
 
     /// Deletes all rows, in the file and in memory, within the caller's transaction.
@@ -135,6 +145,7 @@ package final class RowBatch {
         orders = RowOverlay(capacity: Self.capacity)
         stock = RowOverlay(capacity: Self.capacity)
         reservations = RowOverlay(capacity: Self.capacity)
+        books = Books()
         lines = []
         timeline = []
         timelineBytes = 0
@@ -184,11 +195,13 @@ package final class RowBatch {
 
     private func write(_ row: StockRow, _ sku: String) throws(SQLiteError) {
         let statement = try connection.statement(
-            "INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4)")
+            "INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         try statement.bind(1, sku)
         try statement.bind(2, row.onHand)
         try statement.bind(3, row.reserved)
         try statement.bind(4, row.mark.description)
+        try statement.bind(5, row.received)
+        try statement.bind(6, row.shipped)
         try statement.run()
     }
 

@@ -82,7 +82,7 @@ extension Simulation {
             atPath: shop.broker.folder, toPath: "\(shown)/broker")
         let settings = Doctor.Settings(
             data: shown, port: 0, searchPath: "", runtime: shop.runtime)
-        let files = ["log", "events", "writes", "broker"]
+        let files = ["log", "events", "writes", "hops", "broker"]
         let complaint = Doctor(settings).checks.first { check in
             check.state == .problem && files.contains { check.name.hasSuffix($0) }
         }

@@ -3,6 +3,7 @@ import Domain
 import EventSourcing
 import EventStore
 import Messaging
+import Projections
 
 extension Simulation {
     /// What the payments service has on record of each order is what the provider did: what it took
@@ -112,5 +113,24 @@ extension Simulation {
             for line in lines { abandoned[line.sku, default: 0] += line.quantity }
         }
         return abandoned
+    }
+}
+
+extension Simulation {
+    /// The gateway's books balance, and equal the sums of its rows; what was published is what is
+    /// recorded.
+    func checkAccounts() throws {
+        let accounts = try shop.view.store.accounts(
+            .init(isVerifying: true, isQuiet: true, most: 10_000))
+        // What an event spoke of that is gone nobody can reckon with.
+        let wrong = accounts.alarms.first { alarm in
+            alarm.order.map { !losses.orders.contains($0) } ?? true
+        }
+        if let wrong { throw violated("\(wrong.code): \(wrong.detail)") }
+        let revenue = accounts.money.reduce(0) { $0 - $1.balance("revenue") }
+        let captured = accounts.money.reduce(0) { $0 + $1.balance("captured") }
+        guard revenue == captured || !losses.orders.isEmpty else {
+            throw violated("\(revenue) were earned, and \(captured) captured")
+        }
     }
 }

@@ -136,6 +136,7 @@ extension Simulation {
         try checkMoney()
         try checkParked()
         try checkView()
+        try checkAccounts()
         try checkBounds()
         try checkCounts()
         try checkMessages()

@@ -72,11 +72,11 @@ extension Simulation {
         for service in shop.services {
             // A disk that fails now shows nothing.
             guard let log = service.log, let calls = try? log.queries.countEffects(),
-                let parked = try? log.queries.countParked(),
+                let parked = try? log.queries.countParked().values.reduce(0, +),
                 let allCalls = try? log.effects(dueBy: far, limit: 10_000).count,
                 let allParked = try? log.parked(limit: 10_000).count
             else { continue }
-            guard calls == allCalls, parked == allParked else {
+            guard calls == allCalls, parked == Int64(allParked) else {
                 throw violated(
                     "\(service.name) counts \(calls) calls and \(parked) parked messages, and has "
                         + "\(allCalls) and \(allParked)")

@@ -12,9 +12,9 @@ enum ShopCommand {
         "shopctl", "Runs an event-sourced shop, places orders, and proves its history.",
         example: "shopctl up",
         subcommands: [
-            UpCommand.command, ServeCommand.command, StatusCommand.command, OrderCommand.command,
-            StockCommand.command, SagaCommand.command, ParkedCommand.command,
-            EventsCommand.command,
+            UpCommand.command, ServeCommand.command, StatusCommand.command,
+            AccountsCommand.command, OrderCommand.command, StockCommand.command,
+            SagaCommand.command, ParkedCommand.command, EventsCommand.command,
             ImportCommand.command, ReplayCommand.command, ReportCommand.command,
             ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
             EpochCommand.command, BenchCommand.command, SimulateCommand.command,
@@ -31,6 +31,7 @@ enum ShopCommand {
             case "up": try UpCommand.run(invocation)
             case "serve": try ServeCommand.run(invocation)
             case "status": return try StatusCommand.run(invocation)
+            case "accounts": return try AccountsCommand.run(invocation)
             case "order": try OrderCommand.run(invocation)
             case "stock": try StockCommand.run(invocation)
             case "saga": try SagaCommand.run(invocation)

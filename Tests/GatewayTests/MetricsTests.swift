@@ -2,6 +2,7 @@ import EventSourcing
 import Gateway
 import HTTP
 import Messaging
+import Projections
 import Testing
 
 @Suite struct MetricsTests {
@@ -142,6 +143,10 @@ import Testing
                 parked: 1),
             .init(name: "payments", isUp: false, inputs: 0, log: nil, calls: nil, parked: nil),
         ]
+        readings.services[0].published = Position(41)
+        readings.hops.alarms = [
+            BookAlarm(book: .hops, code: "parked", detail: "2 messages", log: "orders")
+        ]
         readings.lags = [
             .init(
                 consumer: "gateway", source: Source(LogName("orders"), "facts"), position: 1,
@@ -156,6 +161,11 @@ import Testing
         let samples = try scrape(try Rig(readings: { told }))
         #expect(samples["kassa_log_head_position{log=\"orders\"}"] == 42)
         #expect(samples["kassa_log_halted{log=\"orders\"}"] == 1)
+        #expect(samples["kassa_log_published_position{log=\"orders\"}"] == 41)
+        #expect(samples["kassa_books_balanced{book=\"hops\"}"] == 0)
+        #expect(samples["kassa_books_balanced{book=\"money\"}"] == 1)
+        #expect(samples["kassa_books_balanced{book=\"stock\"}"] == 1)
+        #expect(samples["kassa_orders_out_of_balance"] == 0)
         #expect(samples["kassa_service_up{service=\"payments\"}"] == 0)
         #expect(samples["kassa_service_inputs_waiting{service=\"orders\"}"] == 3)
         #expect(samples["kassa_service_calls_waiting{service=\"orders\"}"] == 2)

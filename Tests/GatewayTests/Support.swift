@@ -226,6 +226,23 @@ final class Rig {
         guard case .taken = output else { throw Unexpected() }
     }
 
+    /// Has all logs say that there is nothing more up to now.
+    func readThrough() throws {
+        runtime.advance(by: .seconds(2))
+        for source in engine.sources {
+            let head = Position(heads[source.log.value] ?? 0)
+            let mark = Watermark(
+                log: source.log, channel: source.channel, epoch: .first, through: head,
+                leaf: MerkleTree.emptyRoot, last: head, asOf: runtime.now(), upSince: .epoch,
+                treeSize: 0, treeRoot: MerkleTree.emptyRoot, read: [:])
+            let output = engine.take(
+                [Received(Bulletin.watermark(mark).brokerMessage)], of: source, at: runtime.now())
+            guard case .taken = output else { throw Unexpected() }
+        }
+        runtime.advance(by: .seconds(2))
+        _ = engine.process([], at: runtime.now())
+    }
+
     func recordOrder(_ id: String) throws {
         try record(
             "orders", "order-\(id)", "order.placed",

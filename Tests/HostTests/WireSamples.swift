@@ -192,10 +192,11 @@ struct WireSample: Sendable, CustomTestStringConvertible {
     private static let statuses: [WireSample] = [
         status(
             """
-            "service":{"isUp":true,"inputs":3,"refused":4,"calls":5,"parked":6,"openCheckouts":8,\
+            "service":{"isUp":true,"inputs":3,"refused":4,"calls":5,"parked":6,\
+            "parkedBySource":[{"source":"orders/facts","count":6}],"openCheckouts":8,\
             "waitingCheckouts":7,"oldestParked":21,"sagas":[{"step":"pack","direction":"undo",\
             "open":2,"stuck":1,"oldestAt":"2026-01-02T03:04:05.678901Z"}],\
-            "epoch":2,"head":40,"haltReason":"it is behind","waiting":9,\
+            "epoch":2,"head":40,"published":39,"haltReason":"it is behind","waiting":9,\
             "begun":10,"read":[{"source":"orders/facts","position":12,"asOf":13}]},\
             "isCounted":true,"diskFree":14,"diskHeld":15,"isIntakeStopped":true,"mailsSent":16,\
             "mailsFailed":17,"streams":[{"stream":"kassa-orders","messages":18,"bytes":19}]
@@ -209,8 +210,8 @@ struct WireSample: Sendable, CustomTestStringConvertible {
             "a part's status \(number)", bytes,
             optional: [
                 "service", "service.isUp", "service.calls", "service.parked",
-                "service.openCheckouts", "service.oldestParked", "service.sagas", "service.epoch",
-                "service.haltReason",
+                "service.parkedBySource", "service.openCheckouts", "service.oldestParked",
+                "service.sagas", "service.epoch", "service.published", "service.haltReason",
                 "service.waiting", "isCounted", "isIntakeStopped", "mailsSent",
             ]
         ) { try PartStatus($0).bytes }

@@ -60,6 +60,27 @@ import Testing
         #expect(try stream(broker) == whole(1...12))
     }
 
+    @Test func `it shows up to where it has published, and where the broker holds more`() throws {
+        let bench = try Bench(runtime: runtime) { ProbeCore() }
+        let broker = CuttingBroker(MemoryBroker(runtime: runtime))
+        let relay = relay(bench, broker)
+        #expect(bench.board.published == nil)
+        try append(bench, 3)
+        broker.cutAfter = 0
+        #expect(relay.step(at: runtime.now()) != .idle)
+        #expect(bench.board.published ?? .start == .start)
+        drain(relay)
+        #expect(bench.board.published == Position(3))
+        // The log of another shop, which ends before what this broker holds.
+        let other = try Bench(runtime: runtime) { ProbeCore() }
+        try append(other, 2)
+        guard case .refused = self.relay(other, broker).step(at: runtime.now()) else {
+            Issue.record("a broker that holds more is not refused")
+            return
+        }
+        #expect(other.board.published == Position(3))
+    }
+
     @Test func `an answer that was lost after all was stored repeats nothing`() throws {
         let bench = try Bench(runtime: runtime) { ProbeCore() }
         let broker = CuttingBroker(MemoryBroker(runtime: runtime))

@@ -19,7 +19,7 @@ func engine(_ scratch: Scratch, _ name: String, _ shop: Shop, _ freshness: Fresh
 func dump(_ path: String) throws -> [String] {
     let connection = try Connection(path: path, mode: .reader)
     var rows: [String] = []
-    for table in ["orders", "order_lines", "timeline", "stock", "reservations"] {
+    for table in ["orders", "order_lines", "timeline", "stock", "reservations", "books"] {
         let columns = try connection.texts("SELECT name FROM pragma_table_info('\(table)')")
         let cells = columns.map { "quote(\($0))" }.joined(separator: " || ',' || ")
         rows += try connection.texts("SELECT \(cells) FROM \(table) ORDER BY 1")

@@ -103,7 +103,7 @@ import Testing
             sql: "DELETE FROM stock;", finds: ["read store", "stock 'mug' row: live missing"]),
         Change(
             name: "a row too much in the read store", file: "gateway/read.db",
-            sql: "INSERT INTO stock VALUES ('ghost', 1, 0, '');",
+            sql: "INSERT INTO stock VALUES ('ghost', 1, 0, '', 1, 0);",
             finds: ["read store", "stock 'ghost'", "fresh missing"]),
     ]
 

@@ -66,6 +66,18 @@ import Testing
         #expect(sold.skus.mapValues(\.pence) == Self.numbers(expected["by_sku"], "amount_pence"))
         #expect(sold.skus.mapValues(\.units) == Self.numbers(expected["by_sku"], "units"))
 
+        let accounts = try shop.get("/v1/accounts?verify=true").json
+        #expect(accounts["balanced"] == .bool(true), "\(accounts.text)")
+        let ledgers = accounts["money"]?.array ?? []
+        #expect(ledgers.map { $0["currency"]?.string } == ["GBP"])
+        let balances = Dictionary(
+            (ledgers.first?["accounts"]?.array ?? []).map {
+                ($0["account"]?.string ?? "", $0["balance"]?["minor"]?.integer ?? 0)
+            }
+        ) { first, _ in first }
+        #expect(balances["captured"] == sold.total.pence)
+        #expect(balances["revenue"] == -sold.total.pence && balances["customers"] == 0)
+
         let verified = try Shopctl.verify(shop.folder, within: 1800)
         #expect(verified.code == 0, "\(verified.all)")
     }

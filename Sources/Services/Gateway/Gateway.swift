@@ -2,6 +2,7 @@ package import EventSourcing
 package import HTTP
 package import Messaging
 package import Projections
+import Synchronization
 package import Telemetry
 
 /// The shop's front door: takes commands over HTTP, and answers reads from the read store.
@@ -28,6 +29,8 @@ package final class Gateway: Sendable {
     let intakeRefusal: @Sendable () -> IntakeRefusal?
     private let tracer: Tracer
     let meter = RequestMeter()
+    /// What the rows' sums have shown last; nil before they were asked for.
+    let verification = Mutex<Verification?>(nil)
 
     /// Does work later, on another thread; false where too much waits already.
     package typealias Aside = @Sendable (@escaping @Sendable () -> Void) -> Bool
@@ -137,6 +140,9 @@ package final class Gateway: Sendable {
         }
         add(.get, "/v1/status", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showStatus(exchange)
+        }
+        add(.get, "/v1/accounts", to: &router) { gateway, exchange throws(RequestError) in
+            try gateway.showAccounts(exchange)
         }
         add(.get, "/metrics", to: &router) { gateway, exchange throws(RequestError) in
             gateway.showMetrics(exchange)

@@ -44,6 +44,7 @@ extension OrderDetail {
                 json.object { json in
                     json.member("status", payment.rawValue)
                     if let paymentReason { json.member("reason", paymentReason) }
+                    if isWrittenOff { json.member("writtenOff", true) }
                 }
             }
             json.member("delivery") { json in
@@ -117,6 +118,7 @@ extension PaymentDetail {
             if let authorizationCode { json.member("authorizationCode", authorizationCode) }
             if let captured { json.member("captured") { captured.show(in: &$0) } }
             if let captureID { json.member("captureId", captureID) }
+            if isWrittenOff { json.member("writtenOff", true) }
             json.member("history") { history.showBriefly(in: &$0) }
         }
     }

@@ -176,5 +176,15 @@ package struct Audit: Sendable {
             find("read store", difference.description)
         }
         findingCount += comparison.differenceCount - comparison.differences.count
+        try checkBooks(path)
+    }
+
+    /// Whether the books of the live rows balance.
+    private mutating func checkBooks(_ path: String) throws {
+        // A rebuild may have put another file in its place meanwhile.
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let accounts = try Accounts.look(
+            path: path, isInUse: true, Accounts.Question(isVerifying: true))
+        for alarm in accounts.alarms { find("books", "\(alarm.code): \(alarm.detail)") }
     }
 }

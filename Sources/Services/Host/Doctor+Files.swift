@@ -128,6 +128,7 @@ extension Doctor {
                 "shopctl projections rebuild orders, or stop the shop and delete gateway/read*.db*")
         } else {
             note("read store", "version \(store.version), whole; shopctl replay --verify proves it")
+            checkBooks(path)
         }
     }
 

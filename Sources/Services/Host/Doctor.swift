@@ -66,6 +66,7 @@ package struct Doctor: Sendable {
             }
             for service in EventListing.services { checkLog(service) }
             checkReadStore()
+            checkHops()
             checkCursorKey()
             checkBroker()
         }

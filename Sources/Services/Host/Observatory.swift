@@ -18,6 +18,7 @@ struct Observatory: Sendable {
     let startedAt: Timestamp
     /// The logs whose facts the rows had all of, when their service was last seen.
     private let caughtUp = Monitor<Set<LogName>>([])
+    private let hops = Monitor(HopWatch())
     /// The server's to count in.
     let statistics = HTTPServerStatistics()
 
@@ -38,11 +39,12 @@ struct Observatory: Sendable {
             storeFormat: Schema.format)
         let sights = services.seen.map { ($0, $0.look(true)) }
         for (service, sight) in sights {
-            readings.services.append(
-                ShopReadings.Service(
-                    name: service.log.value, isUp: sight.isUp, inputs: sight.inputs,
-                    log: sight.log.map { ($0.head, $0.haltReason != nil) }, calls: sight.calls,
-                    parked: sight.parked, oldestParked: sight.oldestParked))
+            var reading = ShopReadings.Service(
+                name: service.log.value, isUp: sight.isUp, inputs: sight.inputs,
+                log: sight.log.map { ($0.head, $0.haltReason != nil) }, calls: sight.calls,
+                parked: sight.parked, oldestParked: sight.oldestParked)
+            reading.published = sight.log?.published
+            readings.services.append(reading)
             if let open = sight.openCheckouts {
                 (readings.openCheckouts, readings.waitingCheckouts) = (open.all, open.waiting)
             }
@@ -53,6 +55,7 @@ struct Observatory: Sendable {
             }
         }
         readings.lags = lags(sights)
+        readings.hops = hops(sights)
         readings.streams = services.holdings()
         readings.projectionLag = projections.lag
         readings.isProjectionStale = freshness.staleReason != nil
@@ -78,6 +81,7 @@ struct Observatory: Sendable {
     /// How far each reader of a log is, how many orders wait, and what was refused.
     @Sendable func sight() -> LoadWatch.Sight {
         let sights = services.seen.map { ($0, $0.look(false)) }
+        _ = hops(sights)
         let waiting = sights.lazy.compactMap { $0.1.log?.waiting }.first
         return LoadWatch.Sight(
             readers: lags(sights).map {
@@ -122,6 +126,37 @@ struct Observatory: Sendable {
             }
             return sights.allSatisfy { caughtUp.contains($0.0) }
         }
+    }
+
+    /// How far each log is published and read, and what is wrong with that.
+    private func hops(_ sights: [(service: SeenService, sight: ServiceSight)])
+        -> ShopReadings.Hops
+    {
+        let checkpoints = projections.checkpoints.sorted { $0.key < $1.key }
+        var readers: [HopWatch.Reader] = []
+        for (service, sight) in sights {
+            guard let log = sight.log else { continue }
+            readers += service.sources.map { source in
+                HopWatch.Reader(
+                    name: service.log.value, source: source,
+                    applied: log.read[source.description]?.position.value ?? 0,
+                    parked: sight.parkedBySource.map { $0[source.description] ?? 0 },
+                    isUp: sight.isUp && log.haltReason == nil)
+            }
+        }
+        readers += checkpoints.map {
+            HopWatch.Reader(
+                name: "gateway", source: $0.key, applied: $0.value.position.value, isUp: true)
+        }
+        let logs = sights.compactMap { service, sight -> HopWatch.Log? in
+            guard let log = sight.log else { return nil }
+            return HopWatch.Log(
+                log: service.log,
+                channels: Wiring.publications.first { $0.0 == service.log }?.1.channels ?? [],
+                recorded: log.head.value, published: log.published?.value, isUp: sight.isUp,
+                haltReason: log.haltReason)
+        }
+        return hops.withLock { $0.look(logs, readers, at: runtime.now()) }
     }
 
     private func lags(_ sights: [(service: SeenService, sight: ServiceSight)])

@@ -10,6 +10,8 @@ struct ServiceSight: Sendable {
     struct Log: Sendable {
         var epoch: Epoch
         var head: Position
+        /// Up to where all is published; nil where a build does not say.
+        var published: Position?
         var haltReason: String?
         /// By source name: how far it was read, and up to when all that the source recorded.
         var read: [String: (position: Position, asOf: Timestamp)] = [:]
@@ -29,6 +31,8 @@ struct ServiceSight: Sendable {
     var calls: Int64?
     /// Messages that could not be applied, and those behind them; nil where nobody counted.
     var parked: Int64?
+    /// The same by source, those that have any; nil where nobody counted, or a build does not say.
+    var parkedBySource: [String: Int64]?
     /// Orders whose checkout has not ended, and those of them that have not begun; nil where nobody
     /// counted, and for all but the orders service.
     var openCheckouts: (all: Int64, waiting: Int64)?
@@ -57,7 +61,10 @@ extension SeenService {
             sight.isUp = runner.isUp
             sight.inputs = Int64(runner.backlog)
             sight.refused = runner.refused
+            // Before the head, which is never behind it.
+            let published = runner.board.published ?? .start
             sight.log = runner.board.status.map(ServiceSight.Log.init)
+            sight.log?.published = published
             if counts { sight.count(in: runner.settings.path, Core.log, at: runner.now) }
             return sight
         }
@@ -79,7 +86,8 @@ extension ServiceSight {
     fileprivate mutating func count(in path: String, _ log: LogName, at now: Timestamp) {
         guard let queries = try? LogReader(path: path).queries else { return }
         calls = (try? queries.countEffects()).map { Int64($0) }
-        parked = (try? queries.countParked()).map { Int64($0) }
+        parkedBySource = try? queries.countParked()
+        parked = parkedBySource?.values.reduce(0, +)
         oldestParked = try? queries.oldestParked()
         if log == OrdersCore.log, let open = try? OrdersCore.underWay(queries) {
             openCheckouts = (Int64(open.all), Int64(open.waiting))
@@ -99,6 +107,18 @@ extension ServiceSight {
             json.member("refused", refused)
             if let calls { json.member("calls", calls) }
             if let parked { json.member("parked", parked) }
+            if let parkedBySource {
+                json.member("parkedBySource") { json in
+                    json.array { json in
+                        for (source, count) in parkedBySource.sorted(by: { $0.key < $1.key }) {
+                            json.object { json in
+                                json.member("source", source)
+                                json.member("count", count)
+                            }
+                        }
+                    }
+                }
+            }
             if let openCheckouts {
                 json.member("openCheckouts", openCheckouts.all)
                 json.member("waitingCheckouts", openCheckouts.waiting)
@@ -112,6 +132,7 @@ extension ServiceSight {
             guard let log else { return }
             json.member("epoch", log.epoch.value)
             json.member("head", log.head.value)
+            if let published = log.published { json.member("published", published.value) }
             if let why = log.haltReason { json.member("haltReason", why) }
             if let waiting = log.waiting {
                 json.member("waiting", Int64(waiting.count))
@@ -138,6 +159,13 @@ extension ServiceSight {
         refused = try json.integer("refused")
         calls = try json.optionalInteger("calls")
         parked = try json.optionalInteger("parked")
+        if json["parkedBySource"] != nil {
+            var counts: [String: Int64] = [:]
+            for entry in try json.objects("parkedBySource") {
+                counts[try entry.string("source")] = try entry.integer("count")
+            }
+            parkedBySource = counts
+        }
         if let all = try json.optionalInteger("openCheckouts") {
             openCheckouts = (all, try json.integer("waitingCheckouts"))
         }
@@ -151,6 +179,7 @@ extension ServiceSight {
         }
         guard let epoch = try json.optionalInteger("epoch") else { return }
         var log = Log(epoch: Epoch(epoch), head: Position(try json.integer("head")))
+        log.published = try json.optionalInteger("published").map { Position($0) }
         log.haltReason = try json.optionalString("haltReason")
         if let count = try json.optionalInteger("waiting") {
             log.waiting = WaitingWork(

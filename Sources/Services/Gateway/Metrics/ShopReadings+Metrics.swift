@@ -76,6 +76,13 @@ extension ShopReadings {
             if let log = service.log { text.sample(["log": service.name], log.head.value) }
         }
         text.family(
+            "kassa_log_published_position", .gauge, "Up to where all of a log is published.")
+        for service in services {
+            if let position = service.published {
+                text.sample(["log": service.name], position.value)
+            }
+        }
+        text.family(
             "kassa_log_halted", .gauge, "1 where a log writes no more until an operator acts.")
         for service in services {
             if let log = service.log { text.sample(["log": service.name], log.isHalted) }

@@ -35,6 +35,8 @@ package struct ShopReadings: Sendable {
         package let parked: Int64?
         /// Since when the first of them lies; nil where none does.
         package let oldestParked: Timestamp?
+        /// Up to where all of the log is published; nil where it is not known.
+        package var published: Position?
 
         package init(
             name: String, isUp: Bool, inputs: Int64, log: (head: Position, isHalted: Bool)?,
@@ -190,6 +192,7 @@ package struct ShopReadings: Sendable {
     package var build: Build?
     package var services: [Service] = []
     package var lags: [Lag] = []
+    package var hops = Hops()
     package var streams: [StreamHoldings] = []
     package var openCheckouts: Int64?
     /// Those of them that have not begun.

@@ -120,6 +120,7 @@ final class StatusWatch: Sendable {
         sight.isUp = sight.isUp && isFresh
         sight.calls = known.counted?.calls
         sight.parked = known.counted?.parked
+        sight.parkedBySource = known.counted?.parkedBySource
         sight.openCheckouts = known.counted?.openCheckouts
         sight.oldestParked = known.counted?.oldestParked
         sight.sagas = known.counted?.sagas ?? []
