@@ -22,6 +22,9 @@ static const unsigned char alarms_js[] = {
 static const unsigned char api_js[] = {
 #embed "assets/api.js"
 };
+static const unsigned char books_js[] = {
+#embed "assets/books.js"
+};
 static const unsigned char broker_js[] = {
 #embed "assets/broker.js"
 };
@@ -88,6 +91,7 @@ static const struct kassa_console_file files[] = {
     FILE("acts.js", script, acts_js),
     FILE("alarms.js", script, alarms_js),
     FILE("api.js", script, api_js),
+    FILE("books.js", script, books_js),
     FILE("broker.js", script, broker_js),
     FILE("dialog.js", script, dialog_js),
     FILE("dom.js", script, dom_js),

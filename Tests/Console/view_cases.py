@@ -303,12 +303,29 @@ def broker(shop):
     return page
 
 
+def books(shop):
+    shop.ended(shop.place("bea"))
+    page = shop.page("books")
+    page.wait_text("orders/to-payments")
+    page.wait_text("GBP")
+    page.wait_text("Stock")
+    return page
+
+
 def troubles(shop):
     """What is wrong is said where it happened, and at a glance."""
     def answer(method, url, body):
+        if "/v1/accounts" in url:
+            return 200, {
+                "at": "2026-11-28T01:02:03Z", "balanced": False, "hops": [], "money": [],
+                "stock": {"balanced": True, "accounts": []}, "ordersOutOfBalance": 1,
+                "alarms": [{"book": "money", "code": "captured-differs", "order": ORDER,
+                            "detail": "captured 1.00 GBP of 2.00 GBP"}]}
         return problem(503, "read-store-unavailable", "The rows cannot be read now.")
 
-    page = shop.page("overview", intercept=(["*/v1/reports/*"], answer))
+    page = shop.page("overview", intercept=(["*/v1/accounts", "*/v1/reports/*"], answer))
+    page.wait_text("captured 1.00 GBP of 2.00 GBP")
+    page.wait("document.querySelector('#state').textContent.includes('to look at')", "at a glance")
     page.wait_text("The rows cannot be read now.")
     expect(page.run("document.querySelector('section[aria-label=\"Orders by status\"] .problem')"
                     " !== null"), "it is said where it happened")
@@ -318,4 +335,4 @@ def troubles(shop):
 
 
 CASES = [overview, events, search, order_lanes, unnamed_request, sagas, saga_acts, parked,
-         correction, lag, broker, troubles]
+         correction, lag, broker, books, troubles]

@@ -7,7 +7,7 @@ import time
 
 from shop import expect
 
-VIEWS = ["overview", "events", "search", "sagas", "lag", "parked", "broker"]
+VIEWS = ["overview", "events", "search", "sagas", "lag", "parked", "books", "broker"]
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
 # The contrast of each text with what is behind it, as WCAG 2 reckons it; the worst ones.

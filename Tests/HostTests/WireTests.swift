@@ -184,8 +184,7 @@ import Testing
             }
             let error = #expect(throws: (any Error).self) { try sample.rewrite(bytes) }
             // Without what says which command it is, it is taken for the last kind.
-            let isKind = ["place", "cancel", "steer", "correct", "parked"].contains(name)
-            let missed = isKind && path.count == 1 ? "receive" : name
+            let missed = ["place", "cancel"].contains(name) ? "receive" : name
             #expect("\(error, default: "")".contains(missed))
         }
     }

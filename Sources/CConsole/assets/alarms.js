@@ -10,7 +10,7 @@ const stuckBehind = 60_000;
 export function alarms() {
   const { status } = shop;
   if (!status) return [];
-  const found = [...ofParts(status), ...ofShop(status), ...ofSagas()];
+  const found = [...ofParts(status), ...ofShop(status), ...ofSagas(), ...ofBooks()];
   const order = ['bad', 'warn'];
   return found.sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
 }
@@ -72,4 +72,17 @@ function ofSagas() {
       + `${step.direction === 'undo' ? ', going back' : ''}.`,
     href: `#/sagas?stuck=true&step=${encodeURIComponent(step.step)}`,
     todo: 'See why, then retry, skip or compensate.' }));
+}
+
+function ofBooks() {
+  const accounts = shop.accounts;
+  const found = (accounts?.alarms ?? []).slice(0, 5).map((alarm) => ({ level: 'bad',
+    what: `Books of ${alarm.book}: ${alarm.detail}`, href: '#/books',
+    todo: alarm.order ? `Look at order ${alarm.order}.` : `Its code is ${alarm.code}.` }));
+  const more = (accounts?.alarms ?? []).length - found.length;
+  if (more > 0) {
+    found.push({ level: 'bad', what: `${count(more)} more alarms of the books.`, href: '#/books',
+      todo: 'The list is there.' });
+  }
+  return found;
 }

@@ -12,11 +12,12 @@ import * as order from './order.js';
 import * as sagas from './sagas.js';
 import * as lag from './lag.js';
 import * as parked from './parked.js';
+import * as books from './books.js';
 import * as broker from './broker.js';
 
-const views = { overview, events, search, sagas, lag, parked, broker, order };
+const views = { overview, events, search, sagas, lag, parked, books, broker, order };
 /** Those that the navigation names, in its order; the keys 1 to 8 lead to them. */
-const named = ['overview', 'events', 'search', 'sagas', 'lag', 'parked', 'broker'];
+const named = ['overview', 'events', 'search', 'sagas', 'lag', 'parked', 'books', 'broker'];
 
 const place = (id) => document.getElementById(id);
 let shown = null;

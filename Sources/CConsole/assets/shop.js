@@ -22,8 +22,9 @@ class Series {
 export const shop = {
   /** The newest answer of `/v1/status`; null before the first. */
   status: null,
-  /** Of `/v1/sagas?stuck=true`, asked for now and then; null where not known. */
+  /** Of `/v1/sagas?stuck=true` and `/v1/accounts`, asked for now and then; null where not known. */
   sagas: null,
+  accounts: null,
   /** By name: `events/orders`, `accepted`, `lag` and so on. */
   series: new Map(),
   /** Called, one after the other and awaited, with each new status. */
@@ -77,6 +78,7 @@ export function watchShop() {
     }
   }, every, 20);
   seldom('sagas', query('/v1/sagas', { stuck: true, limit: 20 }), 5000);
+  seldom('accounts', '/v1/accounts', 15_000);
 }
 
 /** How often the status is asked for from now on. */
