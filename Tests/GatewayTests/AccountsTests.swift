@@ -124,7 +124,8 @@ import Testing
                 """)
         #expect(
             accounts["stock"]?.text == """
-                {"balanced":true,"accounts":[{"account":"on-hand","debit":10,"credit":0,"balance":10},\
+                {"balanced":true,"accounts":[\
+                {"account":"on-hand","debit":10,"credit":0,"balance":10},\
                 {"account":"suppliers","debit":0,"credit":10,"balance":-10}]}
                 """)
     }
@@ -136,8 +137,8 @@ import Testing
         #expect(accounts["ordersOutOfBalance"]?.integer == 1)
         #expect(
             accounts["alarms"]?.text == """
-                [{"book":"money","code":"captured-differs","detail":"order o1: it is completed, its \
-                total is 25.00 GBP, captured 24.99 GBP","order":"o1"}]
+                [{"book":"money","code":"captured-differs","detail":"order o1: it is completed, \
+                its total is 25.00 GBP, captured 24.99 GBP","order":"o1"}]
                 """)
         #expect(accounts["money"]?.array?.first?["balanced"] == .bool(false))
         #expect(accounts["stock"]?["balanced"] == .bool(true))

@@ -156,16 +156,16 @@ extension ServiceRunner {
             board: board)
         if spans.tracer.isOn { follow(relay, retelling: head) }
         var seen: UInt64 = 0
-        var saved = Timestamp.epoch
+        var (unsaved, saved) = (Position?.none, Timestamp.epoch)
         while !isStopping {
+            // The cursor matters only where the broker loses everything: a second's worth is
+            // published again.
+            if let position = unsaved, runtime.now() - saved > .seconds(1) {
+                (unsaved, saved) = (nil, runtime.now())
+                submit([.published(position)])
+            }
             switch relay.step(at: runtime.now()) {
-            case .published(let position):
-                // The cursor matters only where the broker loses everything: a second's worth is
-                // published again.
-                if runtime.now() - saved > .seconds(1) {
-                    saved = runtime.now()
-                    submit([.published(position)])
-                }
+            case .published(let position): unsaved = position
             case .idle:
                 let last = seen
                 seen =

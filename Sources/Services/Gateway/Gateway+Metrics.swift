@@ -23,8 +23,8 @@ extension Gateway {
         let books = try? books()
         text.family(
             "kassa_books_balanced", .gauge,
-            "1 where nothing is wrong with what is recorded, published and applied (hops), with money "
-                + "or with stock; 0 where GET /v1/accounts names what is.")
+            "1 where nothing is wrong with what is recorded, published and applied (hops), with "
+                + "money or with stock; 0 where GET /v1/accounts names what is.")
         text.sample(["book": BookAlarm.Book.hops.rawValue], hops.alarms.isEmpty)
         guard let books else { return }
         for book in [BookAlarm.Book.money, .stock] {
@@ -33,8 +33,8 @@ extension Gateway {
         }
         text.family(
             "kassa_orders_out_of_balance", .gauge,
-            "Orders whose total, authorization and capture do not go together, of what all logs were "
-                + "read through.")
+            "Orders whose total, authorization and capture do not go together, of what all logs "
+                + "were read through.")
         text.sample([:], Int64(books.accounts.ordersOutOfBalance))
     }
 
