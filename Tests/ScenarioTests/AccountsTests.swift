@@ -158,7 +158,8 @@ import Testing
                 "payments/facts by gateway is read up to"
             ),
             (
-                shop.folder.log("orders"), "orders", "INSERT OR REPLACE INTO outbox VALUES (1, 1, 1000)",
+                shop.folder.log("orders"), "orders",
+                "INSERT OR REPLACE INTO outbox VALUES (1, 1, 1000)",
                 "was published up to"
             ),
         ]

@@ -105,15 +105,16 @@ import Testing
     @Test func `every command that an alert names is one of shopctl's`() throws {
         let rules = try example("kassa-alerts.yml").split(separator: "\n")
             .filter { !$0.contains("#") }.joined(separator: " ")
-        let commands = quoted(rules).map { $0.split(separator: " ") }
-            .filter { $0.first == "shopctl" }
-            .map { words in
-                words.dropFirst().prefix { $0.allSatisfy { $0.isASCII && $0.isLowercase } }
-                    .map(String.init)
-            }
+        let commands = quoted(rules).compactMap { text -> [String]? in
+            let words = text.split(separator: " ").map(String.init)
+            guard words.first == "shopctl" else { return nil }
+            return Array(
+                words.dropFirst().prefix { $0.allSatisfy { $0.isASCII && $0.isLowercase } })
+        }
         #expect(commands.count > 20)
-        for command in Set(commands).sorted(by: { $0.joined() < $1.joined() }) {
-            let help = try Shopctl.run([Shopctl.path] + command + ["--help"])
+        for command in Set(commands) {
+            let line = [Shopctl.path] + command + ["--help"]
+            let help = try Shopctl.run(line)
             #expect(help.code == 0, "shopctl \(command): \(help.all)")
         }
     }
