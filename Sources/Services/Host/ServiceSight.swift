@@ -56,6 +56,7 @@ struct SeenService: Sendable {
 extension SeenService {
     /// A service of this process.
     init<Core: ServiceCore>(_ part: ShopPart, _ runner: ServiceRunner<Core>) {
+        let sagas = SagaCounter()
         self.init(part: part, log: Core.log, sources: Core.sources) { counts in
             var sight = ServiceSight()
             sight.isUp = runner.isUp
@@ -65,7 +66,7 @@ extension SeenService {
             let published = runner.board.published ?? .start
             sight.log = runner.board.status.map(ServiceSight.Log.init)
             sight.log?.published = published
-            if counts { sight.count(in: runner.settings.path, Core.log, at: runner.now) }
+            if counts { sight.count(in: runner.settings.path, Core.log, sagas, at: runner.now) }
             return sight
         }
     }
@@ -83,7 +84,9 @@ extension ServiceSight.Log {
 
 extension ServiceSight {
     /// Counts in the file as any reader does; one that cannot be read now leaves its numbers out.
-    fileprivate mutating func count(in path: String, _ log: LogName, at now: Timestamp) {
+    fileprivate mutating func count(
+        in path: String, _ log: LogName, _ counter: SagaCounter, at now: Timestamp
+    ) {
         guard let queries = try? LogReader(path: path).queries else { return }
         calls = (try? queries.countEffects()).map { Int64($0) }
         parkedBySource = try? queries.countParked()
@@ -91,7 +94,7 @@ extension ServiceSight {
         oldestParked = try? queries.oldestParked()
         if log == OrdersCore.log, let open = try? OrdersCore.underWay(queries) {
             openCheckouts = (Int64(open.all), Int64(open.waiting))
-            sagas = (try? OrdersCore.countSteps(queries, at: now)) ?? []
+            sagas = counter.counts(queries, at: now)
         }
     }
 }
