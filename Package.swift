@@ -11,9 +11,14 @@ let checks: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The targets are one program: what one calls in another is optimized as if it stood beside.
+/// The targets are one program: what one calls in another is optimized as if it stood beside. That
+/// nobody reads what is being changed is checked as it runs in debug builds, and by the sanitizers.
 let settings =
-    checks + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+    checks + [
+        .unsafeFlags(
+            ["-cross-module-optimization", "-enforce-exclusivity=unchecked"],
+            .when(configuration: .release))
+    ]
 
 /// Tests call what is optimized; to optimize them as well would take most of a build's time.
 let testSettings = checks + [.unsafeFlags(["-Onone"], .when(configuration: .release))]

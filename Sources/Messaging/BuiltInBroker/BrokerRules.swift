@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a broker checks before it touches anything.
 package enum BrokerRules {
     package static let maximumStreams = 256
@@ -93,13 +95,17 @@ extension Subscription {
     /// Whether the subject begins with the filter's tokens and goes on; every subject does with
     /// those of an empty filter.
     func wants(_ subject: String) -> Bool {
-        let wanted = filter.utf8
-        guard !wanted.isEmpty else { return true }
-        var rest = subject.utf8[...]
-        for byte in wanted {
-            guard rest.popFirst() == byte else { return false }
+        guard !filter.isEmpty else { return true }
+        var (filter, subject) = (filter, subject)
+        return filter.withUTF8 { filter in
+            subject.withUTF8 { subject in
+                guard subject.count > filter.count, let start = subject.baseAddress,
+                    let wanted = filter.baseAddress
+                else { return false }
+                return start[filter.count] == UInt8(ascii: ".")
+                    && memcmp(start, wanted, filter.count) == 0
+            }
         }
-        return rest.first == UInt8(ascii: ".")
     }
 }
 
