@@ -100,7 +100,7 @@ extension Engine {
             return nil
         case .newer(let why):
             stopped[name] = why
-            notice("\(source) stands still: \(why)")
+            notice(LogLine("\(source) stands still: \(why)", .error))
             return why
         case .poison(let why):
             try park(message, carried, why, in: transaction)
@@ -158,7 +158,10 @@ extension Engine {
                 payload: carried.payload))
         parkedKeys[message.source.description, default: []].insert(message.stream.id)
         trail?.handle(message, parkedBecause: reason)
-        notice("\(message.identity) is parked: \(reason)")
+        notice(
+            LogLine(
+                "\(message.identity) is parked: \(reason)", .error, about: message.metadata,
+                stream: message.stream, event: message.identity))
     }
 
     /// The keys of the source's messages that lie parked.

@@ -108,8 +108,10 @@ extension Engine {
         report.event = EventIdentity(
             log: Core.log, epoch: transaction.epoch, position: transaction.head)
         notice(
-            "\(act.instruction.actor): \(event.type.name) of \(act.source), key \(act.key): "
-                + "\(report.applied) applied, \(report.left) left")
+            LogLine(
+                "\(act.instruction.actor): \(event.type.name) of \(act.source), key \(act.key): "
+                    + "\(report.applied) applied, \(report.left) left", .info,
+                about: context.metadata, stream: StreamID("parked", act.key)))
     }
 
     /// - Returns: why it cannot be applied; nil where it was.

@@ -61,7 +61,7 @@ package final class Engine<Core: ServiceCore> {
     package let core: Core
     package private(set) var isBroken = false
     /// Told what an operator should know.
-    let notice: @Sendable (String) -> Void
+    let notice: @Sendable (LogLine) -> Void
     let board: LogBoard
     let upSince: Timestamp
     var checkpoints: [String: Checkpoint]
@@ -92,7 +92,7 @@ package final class Engine<Core: ServiceCore> {
     /// - Throws: what opening the log, or folding it, throws.
     package init(
         core: Core, log: EventLog, board: LogBoard, at now: Timestamp,
-        notice: @escaping @Sendable (String) -> Void
+        notice: @escaping @Sendable (LogLine) -> Void
     ) throws(StoreError) {
         self.core = core
         self.log = log
@@ -191,7 +191,7 @@ package final class Engine<Core: ServiceCore> {
 
     private func halt(_ why: String) {
         do throws(StoreError) {
-            if log.haltReason == nil { notice("\(Core.log) has stopped: \(why)") }
+            if log.haltReason == nil { notice(LogLine("\(Core.log) has stopped: \(why)", .error)) }
             try log.halt(why)
         } catch { notice("\(Core.log): \(error)") }
     }
@@ -213,9 +213,9 @@ package final class Engine<Core: ServiceCore> {
             var checkpoint = checkpoint(of: source)
             guard epoch > checkpoint.epoch else { return .done }
             notice(
-                "\(source): epoch \(epoch) begins after \(position); read was "
-                    + "\(checkpoint.position)"
-            )
+                LogLine(
+                    "\(source): epoch \(epoch) begins after \(position); read was "
+                        + "\(checkpoint.position)", .info))
             checkpoint.epoch = epoch
             if position < checkpoint.position {
                 (checkpoint.position, checkpoint.leaf) = (position, leaf)
@@ -233,7 +233,7 @@ package final class Engine<Core: ServiceCore> {
                 }
             }
             if let failure {
-                notice("\(effect.key): \(failure)")
+                notice(LogLine("\(effect.key): \(failure)", about: transaction.metadata))
                 try transaction.postpone(effect, until: transaction.now + .seconds(60))
             }
             return .done
@@ -265,7 +265,10 @@ package final class Engine<Core: ServiceCore> {
             }
         }
         guard let answer = answered else {
-            notice("\(Core.log): \(failure?.description ?? "no answer")")
+            notice(
+                LogLine(
+                    "\(Core.log): \(failure?.description ?? "no answer")", .error,
+                    about: context.metadata, stream: Core.label(of: command).subject))
             return .unavailable(failure?.description ?? "no answer")
         }
         if let key = context.key, let entry = answer.remembered {

@@ -66,3 +66,27 @@ package struct EngineTrail: Sendable {
         for range in own { self.own += records[range] }
     }
 }
+
+extension EngineTrail {
+    /// A line of the operators' log for each command, message and call.
+    var lines: [LogLine] {
+        decided.map { decided in
+            LogLine(
+                decided.failure.map { "\(decided.label.name): refused, \($0)" }
+                    ?? "\(decided.label.name): done", .debug, about: decided.context.metadata,
+                stream: decided.label.subject)
+        }
+            + handled.map { handled in
+                let message = handled.message
+                return LogLine(
+                    "\(message.type.name): \(handled.parked == nil ? "taken in" : "parked")",
+                    .debug,
+                    about: message.metadata, stream: message.stream, event: message.identity)
+            }
+            + finished.map { effect in
+                LogLine(
+                    "call \(effect.kind) \(effect.key): came back", .debug,
+                    about: effect.meaning ?? Metadata(stored: effect.metadata))
+            }
+    }
+}

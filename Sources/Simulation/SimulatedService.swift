@@ -281,7 +281,7 @@ private final class ProcessStatus: Sendable {
     private let noted = Mutex<[String]>([])
 
     var notices: [String] { noted.withLock { $0 } }
-    func note(_ text: String) { noted.withLock { $0 = $0.suffix(199) + [text] } }
+    func note(_ line: LogLine) { noted.withLock { $0 = $0.suffix(199) + [line.text] } }
 
     var isUp: Bool {
         get { state.withLock { $0.isUp } }

@@ -226,7 +226,7 @@ extension StreamID {
 
 extension String {
     /// At most so many bytes of it, whole characters.
-    fileprivate func cut(to bytes: Int) -> String {
+    package func cut(to bytes: Int) -> String {
         guard utf8.count > bytes else { return self }
         var end = utf8.index(startIndex, offsetBy: bytes)
         while end > startIndex, String.Index(end, within: unicodeScalars) == nil {

@@ -79,7 +79,7 @@ package final class Span: Sendable {
 
 extension StreamID {
     /// The order that the stream is about; nil where it is about something else.
-    var order: String? {
+    package var order: String? {
         let isOfOrder =
             switch category.utf8.count {
             case 5: category == "order"

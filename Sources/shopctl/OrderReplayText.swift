@@ -41,12 +41,7 @@ enum OrderReplayText {
     private static func text(_ state: OrderReplay.State) -> String {
         var text = state.phase
         for (name, value) in state.details {
-            text += ", \(name) "
-            switch value {
-            case .text(let words): text += words
-            case .count(let count): text += "\(count)"
-            case .money(let money): text += money.text
-            }
+            text += ", \(name) \(value)"
         }
         return text
     }

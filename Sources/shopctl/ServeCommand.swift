@@ -74,18 +74,20 @@ enum ServeCommand {
             throw invocation.invalid(
                 "--listeners", "", expected: "given with --shop: without it all may publish")
         }
-        let served = try ServedBroker.start(
-            settings, runtime: runtime, notice: { Terminal.complain("\(runtime.now()) \($0)") })
-        sayReady(invocation, "nats://\(settings.address):\(served.port)")
+        let log = try LogOutput(invocation, of: ShopPart.broker.rawValue)
+        let served = try ServedBroker.start(settings, runtime: runtime, notice: log.take)
+        sayReady(invocation, "nats://\(settings.address):\(served.port)", log)
         StopSignals.wait()
         served.stop()
+        log.keep("stopped cleanly")
     }
 
     private static func runPart(_ part: ShopPart, _ invocation: Invocation) throws {
-        var shop = try ShopOptions.settings(invocation)
+        // Of several gateways each has its own name.
+        let name = part == .gateway ? try consumer(invocation) : part.rawValue
+        let log = try LogOutput(invocation, of: name)
+        var shop = try ShopOptions.settings(invocation, log)
         shop.port = try port(of: part, invocation)
-        let runtime = SystemRuntime()
-        shop.notice = { Terminal.complain("\(runtime.now()) \($0)") }
         guard let broker = try invocation.broker() else {
             throw invocation.invalid("--broker", "", expected: "nats://HOST:PORT")
         }
@@ -96,15 +98,17 @@ enum ServeCommand {
         let url = "http://\(HTTPPlace(host: shop.address, port: served.port))"
         var isReady = served.isReady(within: .milliseconds(300))
         if !isReady {
-            shop.notice("listening at \(url); it is ready once it has caught up")
+            shop.notice(
+                LogLine("listening at \(url); it is ready once it has caught up", .info))
             while !isReady {
                 if StopSignals.come(within: 5) { return served.stop() }
                 isReady = served.isReady(within: .milliseconds(10))
             }
         }
-        sayReady(invocation, url)
+        sayReady(invocation, url, log)
         StopSignals.wait()
         served.stop()
+        log.keep("stopped cleanly")
     }
 
     /// A name of a consumer's: letters, digits, `-` and `_`.
@@ -135,7 +139,8 @@ enum ServeCommand {
         return UInt16(try invocation.optionalInteger("port", in: 0...65535) ?? usual)
     }
 
-    private static func sayReady(_ invocation: Invocation, _ url: String) {
+    private static func sayReady(_ invocation: Invocation, _ url: String, _ log: LogOutput) {
+        log.keep("ready at \(url), process \(getpid()), build \(Build.version)")
         let data = invocation.optionalText("data") ?? ""
         if invocation.flag("json") {
             var line = JSONWriter()

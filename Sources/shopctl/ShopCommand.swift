@@ -15,7 +15,8 @@ enum ShopCommand {
             UpCommand.command, ServeCommand.command, StatusCommand.command,
             AccountsCommand.command, OrderCommand.command, StockCommand.command,
             SagaCommand.command, ParkedCommand.command, EventsCommand.command,
-            ImportCommand.command, ReplayCommand.command, ReportCommand.command,
+            LogsCommand.command, ImportCommand.command, ReplayCommand.command,
+            ReportCommand.command,
             ExportCommand.command, ProjectionsCommand.command, DoctorCommand.command,
             EpochCommand.command, BenchCommand.command, SimulateCommand.command,
         ])
@@ -37,6 +38,7 @@ enum ShopCommand {
             case "saga": try SagaCommand.run(invocation)
             case "parked": return try ParkedCommand.run(invocation)
             case "events": try EventsCommand.run(invocation)
+            case "logs": try LogsCommand.run(invocation)
             case "replay": return try ReplayCommand.run(invocation)
             case "projections": try ProjectionsCommand.run(invocation)
             case "report": try ReportCommand.run(invocation)
@@ -57,7 +59,8 @@ enum ShopCommand {
             return 0
         } catch {
             Terminal.endProgress()
-            Terminal.complain("\(error)")
+            // A line each: whoever started this process reads them so.
+            Terminal.complain("\(error)".split(separator: "\n").joined(separator: " "))
             return 1
         }
     }

@@ -23,9 +23,12 @@ enum ShopOptions {
 
     static let all =
         [payWithin, holdFor, inTransit, outForDelivery, diskReserve] + TraceOptions.all
+        + LogOptions.all
 
     /// The settings that the options make.
-    static func settings(_ invocation: Invocation) throws -> Shop.Settings {
+    ///
+    /// - Parameter log: where what it has to say goes.
+    static func settings(_ invocation: Invocation, _ log: LogOutput) throws -> Shop.Settings {
         var settings = Shop.Settings(data: try invocation.text("data"))
         settings.address = try invocation.text("address")
         let payWithin = try invocation.seconds("pay-within", from: 1)
@@ -36,6 +39,8 @@ enum ShopOptions {
         settings.diskReserve =
             Int64(try invocation.integer("disk-reserve", in: 0...1_048_576)) << 20
         settings.tracing = try TraceOptions.settings(invocation)
+        settings.notice = log.take
+        settings.logsAll = log.tellsAll
         return settings
     }
 
@@ -58,8 +63,8 @@ enum ShopOptions {
             arguments += ["--\(name)", try invocation.text(name)]
         }
         let reserve = try invocation.integer("disk-reserve", in: 0...1_048_576)
-        return arguments + ["--disk-reserve", "\(part == .orders ? reserve : 0)"]
-            + TraceOptions.arguments(invocation)
+        return try arguments + ["--disk-reserve", "\(part == .orders ? reserve : 0)"]
+            + TraceOptions.arguments(invocation) + LogOptions.arguments(invocation)
     }
 }
 

@@ -31,7 +31,8 @@ enum UpCommand {
         // The parts see to it themselves.
         if isSingle { Allocator.tune() }
         StopSignals.block()
-        var settings = try ShopOptions.settings(invocation)
+        let log = try LogOutput(invocation, of: isSingle ? "shop" : "supervisor")
+        var settings = try ShopOptions.settings(invocation, log)
         settings.port = UInt16(try invocation.integer("port", in: 0...65535))
         settings.broker = try invocation.broker()
         settings.brokerPort = try invocation.optionalInteger("broker-port", in: 0...65535)
@@ -41,18 +42,18 @@ enum UpCommand {
                 "--broker-port", invocation.optionalText("broker-port") ?? "",
                 expected: "left out: there is no built-in broker with --broker")
         }
-        let runtime = SystemRuntime()
-        settings.notice = { Terminal.complain("\(runtime.now()) \($0)") }
         ShopOptions.warn(settings)
-        guard isSingle else { return try runProcesses(invocation, settings) }
+        guard isSingle else { return try runProcesses(invocation, settings, log) }
         let shop = try Shop.start(settings)
         sayReady(
             invocation, settings,
             url: "http://\(HTTPPlace(host: settings.address, port: shop.port))",
             broker: shop.brokerPort.map { "nats://\(settings.address):\($0)" })
+        log.keep("ready, process \(getpid()), build \(Build.version)")
         StopSignals.wait()
         if !invocation.flag("json") { print("stopping") }
         shop.stop()
+        log.keep("stopped cleanly")
         if !invocation.flag("json") { print("stopped cleanly") }
     }
 
@@ -80,7 +81,9 @@ enum UpCommand {
 
     // MARK: A process each
 
-    private static func runProcesses(_ invocation: Invocation, _ settings: Shop.Settings) throws {
+    private static func runProcesses(
+        _ invocation: Invocation, _ settings: Shop.Settings, _ log: LogOutput
+    ) throws {
         // Each part asks for itself; here it is said before anything is made.
         try OpenFiles.prepare()
         let folder = try DataFolder(path: settings.data, parts: [])
@@ -98,9 +101,11 @@ enum UpCommand {
         }
         let supervisor = Supervisor(jobs) { event in
             switch event {
-            case .line(let part, let text, let isError): pass(part, text, isError: isError)
-            case .notice(let text): settings.notice(text)
+            case .line(let part, let text, let isError):
+                pass(part, text, isError: isError, to: log)
+            case .notice(let line): settings.notice(line)
             case .ready(let places):
+                log.keep("all parts are ready, process \(getpid()), build \(Build.version)")
                 sayReady(
                     invocation, settings, url: places[.gateway] ?? "",
                     broker: settings.brokerPort == nil ? nil : places[.broker])
@@ -119,13 +124,20 @@ enum UpCommand {
             let parts = givenUp.map(\.rawValue).joined(separator: ", ")
             throw CommandFailure("\(parts) had died too often and was not started again")
         }
-        if isStopped, !isJSON { print("stopped cleanly") }
+        if isStopped {
+            log.keep("stopped cleanly")
+            if !isJSON { print("stopped cleanly") }
+        }
     }
 
-    private static func pass(_ part: ShopPart, _ text: String, isError: Bool) {
+    private static func pass(
+        _ part: ShopPart, _ text: String, isError: Bool, to log: LogOutput
+    ) {
         let name = part.rawValue + String(repeating: " ", count: 13 - part.rawValue.utf8.count)
-        let bytes = Array("\(Terminal.dim(name))| \(Terminal.plain(text))\n".utf8)
-        _ = write(isError ? STDERR_FILENO : STDOUT_FILENO, bytes, bytes.count)
+        let prefix = "\(Terminal.dim(name))| "
+        if isError { return log.pass(text, of: part.rawValue, prefix: prefix) }
+        let bytes = Array("\(prefix)\(Terminal.plain(text))\n".utf8)
+        _ = write(STDOUT_FILENO, bytes, bytes.count)
     }
 
     /// What is run, and how.
@@ -156,10 +168,11 @@ enum UpCommand {
             }
             broker = "nats://\(near.contains(":") ? "[\(near)]" : near):\(port)"
             jobs.append(
-                .init(
+                try .init(
                     .broker,
                     ["--shop", "--data", settings.data, "--address", address]
-                        + (isOpen ? ["--listeners"] : []), port: port))
+                        + LogOptions.arguments(invocation) + (isOpen ? ["--listeners"] : []),
+                    port: port))
         }
         func common(_ part: ShopPart) throws -> [String] {
             try ShopOptions.arguments(invocation, for: part) + ["--broker", broker]

@@ -164,7 +164,7 @@ struct Publisher {
 final class Notices: Sendable {
     private let texts = Mutex<[String]>([])
     var all: [String] { texts.withLock { $0 } }
-    @Sendable func take(_ text: String) { texts.withLock { $0.append(text) } }
+    @Sendable func take(_ line: LogLine) { texts.withLock { $0.append(line.text) } }
 }
 
 func step(

@@ -68,7 +68,8 @@ import Testing
         defer { orders.stop() }
         let order = try orderID("o1")
         _ = orders.request(.command(.place(order, try draft()), asked))
-        let spans = try spans(2, isPublishing)
+        // With the command and its commit, which may be told of later than what was published.
+        let spans = try spans(4)
         let origin = TraceOrigin(asked.metadata)
         #expect(spans.allSatisfy { $0.trace == origin.trace && $0.failure == nil })
         let command = try #require(spans.first { $0.id == origin.command("o1") })

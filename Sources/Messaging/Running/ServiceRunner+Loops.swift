@@ -15,7 +15,7 @@ extension ServiceRunner {
                 (inbox) -> Monitor<Inbox<Core>>.Look<[Inbox<Core>.Pending]> in
                 inbox.next(limit: settings.batchLimit, at: .now())
             }
-            if spans.tracer.isOn { engine.trail = EngineTrail() }
+            if spans.tracer.isOn || settings.logsAll { engine.trail = EngineTrail() }
             let began = runtime.now()
             let outputs = engine.process(batch?.map(\.input) ?? [], at: began)
             let (ended, arrived) = (moment, spans.arrivals.times)
@@ -24,9 +24,11 @@ extension ServiceRunner {
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()
             if let trail = engine.trail {
-                spans.tell(
-                    trail, arrived, from: began, to: ended,
-                    failure: engine.isBroken ? "the commit failed" : nil)
+                let failure = engine.isBroken ? "the commit failed" : nil
+                if spans.tracer.isOn {
+                    spans.tell(trail, arrived, from: began, to: ended, failure: failure)
+                }
+                if settings.logsAll { for line in trail.lines { notice(line) } }
             }
             if engine.isBroken {
                 // Its connection goes with it; what is true is on disk.
@@ -71,10 +73,12 @@ extension ServiceRunner {
             do throws(StoreError) {
                 let engine = try open()
                 inbox.withLock { $0.isUp = true }
-                notice("\(Core.log): recovered from disk at position \(engine.log.head)")
+                notice(
+                    LogLine(
+                        "\(Core.log): recovered from disk at position \(engine.log.head)", .info))
                 return engine
             } catch {
-                notice("\(Core.log): cannot open its log: \(error)")
+                notice(LogLine("\(Core.log): cannot open its log: \(error)", .error))
                 // It may take long: nobody is left to wait for it.
                 refuseWaiting("its log cannot be opened: \(error)")
                 rest(pause)

@@ -31,6 +31,8 @@ package struct ServiceSettings: Sendable {
     package var urgency = Worker.Urgency.background
     /// Where it tells of what it does.
     package var tracer = Tracer.off
+    /// Whether each command, message and call has a line of the log.
+    package var logsAll = false
 
     package init(path: String, durability: EventLog.Durability = .full) {
         self.path = path
@@ -61,7 +63,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     let feeds: [LogName: any Feed]
     let handler: any EffectHandler
     let runtime: any Runtime
-    let notice: @Sendable (String) -> Void
+    let notice: @Sendable (LogLine) -> Void
     let spans: ServiceSpans
     private let workers = Mutex<[Worker]>([])
 
@@ -72,7 +74,7 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     package init(
         settings: ServiceSettings, makeCore: @escaping @Sendable () -> Core,
         broker: any Broker, feeds: [LogName: any Feed], handler: any EffectHandler,
-        runtime: any Runtime, notice: @escaping @Sendable (String) -> Void
+        runtime: any Runtime, notice: @escaping @Sendable (LogLine) -> Void
     ) {
         self.settings = settings
         spans = ServiceSpans(

@@ -11,17 +11,19 @@ final class Exchange: Sendable {
 
     let request: HTTPRequest
     /// What the client sent: then what the request leads to is recorded as part of it. A trace that
-    /// begins here is that of the correlation, or, where tracing is off, ends with the answer.
+    /// begins here is that of the correlation.
     private let client: TraceContext?
     private let trace: RequestTrace
     let correlation: String
     let principal: String
     private let responder: Responder
+    private let log: RequestLog?
 
     init(
         _ request: HTTPRequest, _ responder: Responder, _ runtime: any Runtime,
-        _ tracer: Tracer = .off
+        _ tracer: Tracer = .off, _ log: RequestLog? = nil
     ) {
+        self.log = log
         self.request = request
         self.responder = responder
         let parents = request.headers.values("traceparent")
@@ -31,14 +33,12 @@ final class Exchange: Sendable {
             correlations.count == 1 && Self.isName(correlations[0])
             ? correlations[0] : runtime.newID()
         principal = Self.principal(of: request)
+        let metadata = Metadata(
+            correlation: correlation, actor: principal, trace: client?.header)
         trace =
             if tracer.isOn {
-                .told(
-                    RequestSpan(
-                        Metadata(
-                            correlation: correlation, actor: principal, trace: client?.header),
-                        tracer, runtime))
-            } else { .untold(client ?? TraceContext(fresh: runtime)) }
+                .told(RequestSpan(metadata, tracer, runtime))
+            } else { .untold(client ?? TraceContext(of: metadata, runtime)) }
     }
 
     /// Says which stream the request's command is about, before it is sent.
@@ -64,6 +64,7 @@ final class Exchange: Sendable {
         response.headers.append("X-Correlation-Id", correlation)
         responder.respond(response)
         if case .told(let span) = trace { span.end(request, response.status) }
+        log?.note(self, response.status)
     }
 
     func fail(_ problem: Problem) {

@@ -28,6 +28,7 @@ package final class Gateway: Sendable {
     let asideForMetrics: Aside
     let intakeRefusal: @Sendable () -> IntakeRefusal?
     private let tracer: Tracer
+    private let log: RequestLog?
     let meter = RequestMeter()
     /// What the rows' sums have shown last; nil before they were asked for.
     let verification = Mutex<Verification?>(nil)
@@ -45,6 +46,7 @@ package final class Gateway: Sendable {
     ///   - intakeRefusal: why no new order and no goods are taken; nil where they are. Asked with
     ///     each of them, so it must not block.
     ///   - tracer: told of each request.
+    ///   - log: told of those that fail.
     package init(
         runtime: any Runtime, readStore: ReadStore, freshness: Freshness,
         orders: any OrdersClient, stock: any StockClient, desk: any OperatorClient,
@@ -53,6 +55,7 @@ package final class Gateway: Sendable {
         readings: @escaping @Sendable () -> ShopReadings, aside: @escaping Aside,
         asideForMetrics: @escaping Aside,
         intakeRefusal: @escaping @Sendable () -> IntakeRefusal? = { nil }, tracer: Tracer = .off,
+        log: RequestLog? = nil,
         readiness: @escaping @Sendable () -> Readiness
     ) {
         self.runtime = runtime
@@ -70,6 +73,7 @@ package final class Gateway: Sendable {
         self.asideForMetrics = asideForMetrics
         self.intakeRefusal = intakeRefusal
         self.tracer = tracer
+        self.log = log
         self.readiness = readiness
     }
 
@@ -177,7 +181,8 @@ package final class Gateway: Sendable {
         _ handler: @escaping @Sendable (Gateway, Exchange) throws(RequestError) -> Void
     ) {
         router.on(method, pattern) { request, responder in
-            let exchange = Exchange(request, responder, self.runtime, self.tracer)
+            let exchange = Exchange(
+                request, responder, self.runtime, self.tracer, self.log)
             do throws(RequestError) {
                 try handler(self, exchange)
             } catch { exchange.fail(error.problem) }

@@ -34,6 +34,15 @@ struct TraceContext: Hashable, Sendable {
     /// One that is known already.
     init(_ parent: TraceParent) { header = parent.header }
 
+    /// The trace that what is recorded with these metadata has, so that lines of the log and
+    /// answers name the same.
+    init(of metadata: Metadata, _ runtime: any Runtime) {
+        self.init(
+            TraceParent(
+                trace: TraceOrigin(metadata).trace, span: SpanID(runtime.random() | 1),
+                isSampled: true))
+    }
+
     /// A trace that begins here.
     init(fresh runtime: any Runtime) {
         // Neither id may be all zeros.

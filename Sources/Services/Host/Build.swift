@@ -1,6 +1,6 @@
 /// What this build is called.
-enum Build {
-    static let version = "0.1.0"
+package enum Build {
+    package static let version = "0.1.0"
     #if DEBUG
         static let configuration = "debug"
     #else

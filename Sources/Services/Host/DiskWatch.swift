@@ -1,3 +1,4 @@
+import EventSourcing
 import Glibc
 import Messaging
 import Synchronization
@@ -23,7 +24,7 @@ final class DiskWatch: Sendable {
 
     private let folder: String
     private let file: ReserveFile
-    private let notice: @Sendable (String) -> Void
+    private let notice: @Sendable (LogLine) -> Void
     private let state: Monitor<State>
     private let worker = Mutex<Worker?>(nil)
 
@@ -33,7 +34,7 @@ final class DiskWatch: Sendable {
     /// - Parameters:
     ///   - reserve: bytes; 0 keeps none.
     ///   - notice: told what an operator should know of the disk.
-    init(folder: String, reserve: Int64, notice: @escaping @Sendable (String) -> Void) {
+    init(folder: String, reserve: Int64, notice: @escaping @Sendable (LogLine) -> Void) {
         self.folder = folder
         self.notice = notice
         file = ReserveFile("\(folder)/reserve")
@@ -90,27 +91,32 @@ final class DiskWatch: Sendable {
         case .release:
             file.cut(to: 0)
             notice(
-                "the disk is full: the reserve of \(Doctor.size(rules.reserve)) is given to what "
-                    + "is under way; make room on the disk of \(folder)")
+                LogLine(
+                    "the disk is full: the reserve of \(Doctor.size(rules.reserve)) is given to "
+                        + "what is under way; make room on the disk of \(folder)", .error))
         case .fill: file.fill(to: rules.reserve)
         }
         guard !isFirst, rules.isStopped != was else { return }
         let left = "\(Doctor.size(free)) are free on the disk of \(folder)"
         if rules.isStopped {
             notice(
-                "\(left): no new orders and goods are taken, what was taken goes on; make room")
+                LogLine(
+                    "\(left): no new orders and goods are taken, what was taken goes on; make room",
+                    .error))
         } else {
-            notice("\(left) again: new orders and goods are taken")
+            notice(LogLine("\(left) again: new orders and goods are taken", .info))
         }
     }
 
     private func sayIfSmall() {
         let (reading, rules) = state.withLock { ($0.reading, $0.rules) }
         guard reading.isStopped else { return }
+        let wanted = Doctor.size(rules.reserve - reading.held + rules.room)
         notice(
-            "\(Doctor.size(reading.free)) are free on the disk of \(folder), and the shop wants "
-                + "\(Doctor.size(rules.reserve - reading.held + rules.room)): no new orders and "
-                + "goods are taken; make room, or keep a smaller reserve with --disk-reserve")
+            LogLine(
+                "\(Doctor.size(reading.free)) are free on the disk of \(folder), and the shop "
+                    + "wants \(wanted): no new orders and goods are taken; make room, or keep "
+                    + "a smaller reserve with --disk-reserve", .error))
     }
 }
 

@@ -14,11 +14,14 @@ final class Notices: Sendable {
     private static let limit = 256
 
     private let said = Monitor<[String: Said]>([:])
-    private let pass: @Sendable (String) -> Void
+    private let pass: @Sendable (LogLine) -> Void
 
-    init(_ pass: @escaping @Sendable (String) -> Void) { self.pass = pass }
+    init(_ pass: @escaping @Sendable (LogLine) -> Void) { self.pass = pass }
 
-    @Sendable func tell(_ text: String) {
+    @Sendable func tell(_ line: LogLine) {
+        // Each of them is one of its own.
+        guard line.level > .debug else { return pass(line) }
+        let text = line.text
         let now = MonotonicTime.now()
         let more: Int? = said.withLock { said in
             if var known = said[text], now < known.at + Self.pause {
@@ -33,6 +36,10 @@ final class Notices: Sendable {
             return said[text]?.more ?? 0
         }
         guard let more else { return }
-        pass(more == 0 ? text : "\(text) (and \(more) times before)")
+        guard more > 0 else { return pass(line) }
+        pass(
+            LogLine(
+                "\(text) (and \(more) times before)", line.level, about: line.metadata,
+                stream: line.stream, event: line.event, service: line.service))
     }
 }

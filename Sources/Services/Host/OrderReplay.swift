@@ -24,10 +24,18 @@ package struct OrderReplay: Sendable {
 
     /// What a stream's state comes to.
     package struct State: Sendable {
-        package enum Value: Hashable, Sendable {
+        package enum Value: Hashable, CustomStringConvertible, Sendable {
             case text(String)
             case count(Int64)
             case money(Amount)
+
+            package var description: String {
+                switch self {
+                case .text(let text): text
+                case .count(let count): "\(count)"
+                case .money(let amount): amount.text
+                }
+            }
         }
 
         package let phase: String
@@ -41,7 +49,9 @@ package struct OrderReplay: Sendable {
         package let version: Version
         package let type: String
         package let recordedAt: Timestamp
-        package let cause: EventIdentity?
+        /// Nil where it cannot be read.
+        package let metadata: Metadata?
+        package var cause: EventIdentity? { metadata?.cause }
         /// The stream's state with this event.
         package let state: State
     }
@@ -81,7 +91,7 @@ package struct OrderReplay: Sendable {
                 Step(
                     identity: record.identity, stream: record.stream, version: record.version,
                     type: record.type.name, recordedAt: record.recordedAt,
-                    cause: try? Metadata(JSON(parsing: record.metadata)).cause, state: state))
+                    metadata: try? record.parsedMetadata(), state: state))
         }
         guard isKnown else { throw Failure.unknown(id, in: data) }
     }

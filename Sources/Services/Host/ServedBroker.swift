@@ -1,4 +1,4 @@
-import EventSourcing
+package import EventSourcing
 import Foundation
 import Glibc
 import Messaging
@@ -32,9 +32,11 @@ package final class ServedBroker: Sendable {
     /// - Parameter notice: told, from any thread, what an operator should know.
     /// - Throws: what to do about it.
     package static func start(
-        _ settings: Settings, runtime: SystemRuntime, notice: @escaping @Sendable (String) -> Void
+        _ settings: Settings, runtime: SystemRuntime,
+        notice: @escaping @Sendable (LogLine) -> Void
     ) throws -> ServedBroker {
-        let notices = Notices(notice).tell
+        let tell = Notices(notice).tell
+        let notices: @Sendable (String) -> Void = { tell(LogLine($0)) }
         let folder = try DataFolder(path: settings.data, only: .broker)
         let secret = settings.isOfShop ? try Secret.load(in: settings.data, runtime) : nil
         let broker = try SegmentBroker(

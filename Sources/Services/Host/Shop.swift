@@ -1,6 +1,6 @@
 import Deliveries
 import Domain
-import EventSourcing
+package import EventSourcing
 import EventStore
 import Gateway
 import Glibc
@@ -39,7 +39,9 @@ package final class Shop: Sendable {
         /// Who is told of spans; nil for nobody.
         package var tracing: TracingSettings?
         /// Told, from any thread, what an operator should know.
-        package var notice: @Sendable (String) -> Void = { _ in }
+        package var notice: @Sendable (LogLine) -> Void = { _ in }
+        /// Whether each request, command, message and call has a line of the log.
+        package var logsAll = false
 
         package init(data: String) { self.data = data }
     }
@@ -85,13 +87,19 @@ package final class Shop: Sendable {
             return try Shop(settings, folder, disk, files)
         } catch {
             disk.stop()
-            let free = DiskWatch.free(settings.data) ?? .max
+            let failure = failure(error, in: settings.data)
             folder.discardIfNew()
-            guard free < leastRoom else { throw Failure.cannotStart("\(error)") }
-            throw Failure.cannotStart(
-                "the disk of \(settings.data) is full, \(Doctor.size(free)) are free; make room, "
-                    + "and start again (\(error))")
+            throw failure
         }
+    }
+
+    /// Why a start came to nothing, where that may be for want of room.
+    static func failure(_ error: any Error, in data: String) -> Failure {
+        let free = DiskWatch.free(data) ?? .max
+        guard free < leastRoom else { return .cannotStart("\(error)") }
+        return .cannotStart(
+            "the disk of \(data) is full, \(Doctor.size(free)) are free; make room, "
+                + "and start again (\(error))")
     }
 
     /// With less a start that fails does so for lack of room: the files of an empty shop take more.
@@ -100,7 +108,7 @@ package final class Shop: Sendable {
     private init(
         _ settings: Settings, _ folder: DataFolder, _ disk: DiskWatch, _ files: OpenFiles
     ) throws {
-        let (data, notice) = (settings.data, settings.notice)
+        let (data, notice) = (settings.data, settings.say())
         let runtime = SystemRuntime(notice: notice)
         (self.runtime, self.folder, self.disk) = (runtime, folder, disk)
         let instance = runtime.newID()
@@ -181,12 +189,13 @@ package final class Shop: Sendable {
             (broker, holdings) = (far, far.holdings)
         } else {
             let own = try SegmentBroker(
-                folder: "\(settings.data)/broker", runtime: runtime, notices: settings.notice)
+                folder: "\(settings.data)/broker", runtime: runtime,
+                notices: settings.say(as: "broker"))
             (broker, holdings) = (own, own.holdings)
         }
         runtime.notBefore(
             try Handshake.check(
-                data: settings.data, broker: broker, at: runtime.now(), notice: settings.notice))
+                data: settings.data, broker: broker, at: runtime.now(), notice: settings.say()))
         return (broker, holdings)
     }
 
@@ -194,7 +203,8 @@ package final class Shop: Sendable {
     private static func serve(_ broker: any Broker, _ settings: Settings) throws -> BrokerServer? {
         guard let port = settings.brokerPort, let own = broker as? SegmentBroker else { return nil }
         return try BrokerServer.start(
-            own, address: settings.address, port: port, login: .anybody, notices: settings.notice)
+            own, address: settings.address, port: port, login: .anybody,
+            notices: settings.say(as: "broker"))
     }
 
     /// How many orders the read store shows as completed.

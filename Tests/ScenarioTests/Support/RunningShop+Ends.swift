@@ -30,10 +30,16 @@ extension RunningShop {
         } catch { throw Failure("\(error): \(last)") }
     }
 
-    /// What it told its operator, but for couriers and relays that a slow machine keeps waiting.
+    /// What it told its operator, but for couriers and relays that a slow machine keeps waiting,
+    /// for requests that it had no room for, and for what is no alarm.
     var alarms: [String] {
         notices.split(separator: "\n").map { String($0) }
-            .filter { !$0.contains(" reading ") && !$0.contains(" relay: ") }
+            .filter { line in
+                ![
+                    " reading ", " relay: ", ": 503\"", " answered with 500 and above",
+                    "\"level\":\"info\"",
+                ].contains { line.contains($0) }
+            }
     }
 
     func eventuallyFollows(_ id: String, payment: String, delivery: String) throws {

@@ -52,7 +52,8 @@ final class GatewayPart: Sendable {
         projections = ProjectionRunner(
             store: store, freshness: freshness, sources: Wiring.facts, broker: broker,
             feeds: services.feeds, consumer: consumer, runtime: runtime,
-            isDiskShort: { disk.reading.isStopped }, tracer: tracer, notice: settings.notice)
+            isDiskShort: { disk.reading.isStopped }, tracer: tracer,
+            notice: settings.say(as: "gateway"))
         observatory = Observatory(
             services: services, projections: projections, freshness: freshness, disk: disk,
             load: load, runtime: runtime)
@@ -64,7 +65,9 @@ final class GatewayPart: Sendable {
                 DataFolder.cursorKey(in: data), runtime, advice: DataFolder.cursorKeyAdvice),
             feeds: services.feeds, readings: observatory.readings, aside: sidework.take,
             asideForMetrics: scrapes.take, intakeRefusal: observatory.intakeRefusal,
-            tracer: tracer, readiness: observatory.readiness)
+            tracer: tracer,
+            log: RequestLog(all: settings.logsAll, runtime: runtime, notice: settings.notice),
+            readiness: observatory.readiness)
     }
 
     /// Starts the threads, and listens.

@@ -25,14 +25,14 @@ final class PartShell: Sendable {
     init(_ settings: ServedPart.Settings) throws {
         let shop = settings.shop
         let files = try OpenFiles.prepare()
-        let runtime = SystemRuntime(notice: shop.notice)
+        let runtime = SystemRuntime(notice: shop.say())
         folder = try DataFolder(path: shop.data, only: settings.part)
         let file = settings.part.log.map { DataFolder.log($0.value, in: shop.data) }
         let secret = try Secret.load(
             in: shop.data, runtime,
             isNew: access(file ?? DataFolder.readStore(in: shop.data), F_OK) != 0)
         let address = settings.broker.showing(token: secret.text)
-        let heartbeat = Heartbeat(address, runtime, notice: shop.notice)
+        let heartbeat = Heartbeat(address, runtime, notice: shop.say())
         peers = try Peers(heartbeat, secret, runtime)
         broker = NATSBroker(address, name: "\(settings.part)", runtime: runtime)
         holdings = HoldingsWatch(broker)
@@ -41,7 +41,7 @@ final class PartShell: Sendable {
             notice: shop.notice)
         instance = runtime.newID()
         tracing = try Tracing(
-            shop.tracing, .own(instance: instance), runtime: runtime, notice: shop.notice)
+            shop.tracing, .own(instance: instance), runtime: runtime, notice: shop.say())
         (self.settings, self.runtime, self.files) = (settings, runtime, files)
         (self.secret, self.heartbeat) = (secret, heartbeat)
     }
@@ -139,14 +139,14 @@ extension PartShell {
             } catch { missing.append("\(part)") }
         }
         if !missing.isEmpty {
-            settings.shop.notice(
+            settings.shop.say()(
                 "\(log) starts without asking \(missing.joined(separator: ", ")) what they have "
                     + "read of it; they compare it themselves when they come")
         }
         let published = published(log, until: deadline)
         return try Handshake.check(
             log, at: path, Witnesses(told: told), published: published, runtime.now(),
-            notice: settings.shop.notice)
+            notice: settings.shop.say())
     }
 
     /// How far the log was published; nil where the broker has nothing of it, or cannot be asked in

@@ -51,6 +51,12 @@ package final class ServedPart: Sendable {
     package static func start(_ settings: Settings) throws -> ServedPart {
         var settings = settings
         settings.shop.notice = Notices(settings.shop.notice).tell
+        do { return try begin(settings) } catch let error as DataFolder.Failure {
+            throw error
+        } catch { throw Shop.failure(error, in: settings.shop.data) }
+    }
+
+    private static func begin(_ settings: Settings) throws -> ServedPart {
         switch settings.part {
         case .orders:
             return try ServedService.start(settings, ServiceParts.orders) { runner in

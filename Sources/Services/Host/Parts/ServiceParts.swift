@@ -25,15 +25,22 @@ struct Surroundings: Sendable {
         let disk = disk
         service.isDiskShort = { disk.reading.isStopped }
         service.tracer = tracing.tracer(of: log.value)
+        service.logsAll = settings.logsAll
         return service
     }
 
     fileprivate func runner<Core: ServiceCore>(
         _ handler: any EffectHandler, _ makeCore: @escaping @Sendable () -> Core
     ) -> ServiceRunner<Core> {
-        ServiceRunner(
+        let notice = settings.notice
+        return ServiceRunner(
             settings: settings(of: Core.log), makeCore: makeCore, broker: broker, feeds: feeds,
-            handler: handler, runtime: runtime, notice: settings.notice)
+            handler: handler, runtime: runtime
+        ) { line in
+            var line = line
+            line.service = Core.log.value
+            notice(line)
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 import CPlatform
-import EventSourcing
+package import EventSourcing
 import Glibc
 import Messaging
 
@@ -26,7 +26,7 @@ package final class Supervisor {
         /// A line that a part wrote.
         case line(ShopPart, String, isError: Bool)
         /// What the supervisor has to say.
-        case notice(String)
+        case notice(LogLine)
         /// All parts are ready, for the first time; where each listens.
         case ready([ShopPart: String])
         /// It ends its parts.
@@ -151,8 +151,9 @@ package final class Supervisor {
             runs[index].restartAt = nil
             return tell(
                 .notice(
-                    "\(part) has died \(failures) times in a row (\(why)) and is not started "
-                        + "again; mend what it complains of, and start the shop anew"))
+                    LogLine(
+                        "\(part) has died \(failures) times in a row (\(why)) and is not started "
+                            + "again; mend what it complains of, and start the shop anew", .error)))
         }
         let pause = min(Self.firstPause * (1 << min(failures - 1, 16)), Self.longestPause)
         runs[index].restartAt = .now() + pause
@@ -186,7 +187,9 @@ package final class Supervisor {
             if !isError, let url = Self.readyURL(text) {
                 becameReady(index, url)
             } else {
-                if isError { runs[index].lastError = text }
+                if isError {
+                    runs[index].lastError = WrittenLine(json: text.utf8)?.message ?? text
+                }
                 tell(.line(part, text, isError: isError))
             }
         }
@@ -206,7 +209,10 @@ package final class Supervisor {
         }
         guard wasReady else { return }
         let time = (MonotonicTime.now() - runs[index].startedAt).milliseconds
-        tell(.notice("\(runs[index].job.part) is up again, \(time) ms after it was started"))
+        tell(
+            .notice(
+                LogLine(
+                    "\(runs[index].job.part) is up again, \(time) ms after it was started", .info)))
     }
 
     private func sayWhenReady() {
