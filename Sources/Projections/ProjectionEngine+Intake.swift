@@ -76,6 +76,7 @@ extension ProjectionEngine {
         do throws(ReactionError) {
             try projection.apply(message, meaning: fact, to: rows)
             folded?.append(message)
+            if ended != nil, let end = OrderEnd(message) { ended?.append(end) }
             return nil
         } catch {
             switch error {

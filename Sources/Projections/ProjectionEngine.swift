@@ -39,6 +39,8 @@ package final class ProjectionEngine {
 
     /// The messages that were folded, of what was committed alone; kept where it is set.
     package var folded: [Message]?
+    /// The orders that ended in them; kept where it is set.
+    var ended: [OrderEnd]?
 
     let notice: @Sendable (String) -> Void
     let connection: Connection
@@ -120,7 +122,7 @@ package final class ProjectionEngine {
         -> [EngineOutput<NoAnswer>]
     {
         guard !isBroken else { return inputs.map { _ in .unavailable("the projection recovers") } }
-        let saved = (state, folded)
+        let saved = (state, folded, ended)
         do throws(StoreError) {
             let outputs = try commit(inputs, at: now)
             show()
@@ -128,7 +130,7 @@ package final class ProjectionEngine {
             return outputs
         } catch {
             if connection.isInTransaction { try? connection.execute("ROLLBACK") }
-            (state, folded) = saved
+            (state, folded, ended) = saved
             isBroken = true
             // What was written is unknown.
             store.renditions.forgetAll()

@@ -70,6 +70,10 @@ import Testing
         }
         #expect(scrape["kassa_projection_stale"] == 0)
         #expect(scrape["kassa_projection_lag_seconds"] ?? -1 >= 0)
+        let (ended, all) = ("kassa_order_duration_seconds", "status=\"completed\"")
+        #expect(scrape["\(ended)_count", all] == scrape["\(ended)_bucket", all, "le=\"+Inf\""])
+        #expect(scrape["\(ended)_count", all] ?? 0 > 0)
+        #expect(scrape["\(ended)_sum", all] ?? 0 > 0)
         #expect(scrape["kassa_mails_failed_total"] == 0)
         #expect(scrape["kassa_http_connections_open"] ?? 0 >= 1)
         #expect(scrape["process_resident_memory_bytes"] ?? 0 > 1_000_000)

@@ -51,6 +51,7 @@ package final class ProjectionRunner: Sendable {
     /// When the messages of each source came that are now folded.
     private let arrivals = Arrivals()
     private let workers = Mutex<[Worker]>([])
+    private let orderDurations = Mutex(OrderDurations())
 
     /// - Parameters:
     ///   - consumer: the durable name at the broker; each gateway has its own.
@@ -109,6 +110,8 @@ package final class ProjectionRunner: Sendable {
 
     /// How far behind the slowest source is; nil while the loop is not running.
     package var lag: Duration? { state.withLock { $0.isUp ? $0.lag : nil } }
+    /// How long orders took whose end it has folded as it came.
+    package var durations: OrderDurations { orderDurations.withLock { $0 } }
     /// When the loop last turned.
     package var heartbeat: Timestamp { state.withLock { $0.heartbeat } }
     /// How far each source is applied; empty before the loop began.
@@ -145,11 +148,13 @@ package final class ProjectionRunner: Sendable {
             let now = runtime.now()
             if let batch, !batch.isEmpty {
                 current.folded = tracer.isOn ? [] : nil
+                current.ended = []
                 let outputs = current.process(batch.map(\.input), at: now)
                 let arrived = arrivals.times
                 show(current, at: now)
                 for (pending, output) in zip(batch, outputs) { pending.reply(output) }
                 if let folded = current.folded { tell(folded, arrived, from: now) }
+                if let ended = current.ended, !ended.isEmpty { count(ended) }
                 if batch.reduce(0, { $0 + $1.input.load }) >= Self.busyLoad {
                     restsUntil = .now() + Self.pause
                 }
@@ -166,6 +171,12 @@ package final class ProjectionRunner: Sendable {
         }
         for pending in left { pending.reply(.unavailable("the gateway is stopping")) }
         freshness.expire(at: Timestamp(microseconds: .max))
+    }
+
+    private func count(_ ended: [OrderEnd]) {
+        orderDurations.withLock { durations in
+            for end in ended { durations.add(end.status, end.duration) }
+        }
     }
 
     /// Tells of a batch that was committed.

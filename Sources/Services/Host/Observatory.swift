@@ -58,6 +58,7 @@ struct Observatory: Sendable {
         readings.hops = hops(sights)
         readings.streams = services.holdings()
         readings.projectionLag = projections.lag
+        readings.orderDurations = projections.durations
         readings.isProjectionStale = freshness.staleReason != nil
         let mails = services.mails()
         (readings.mailsSent, readings.mailsFailed) = (mails.sent, mails.failed)

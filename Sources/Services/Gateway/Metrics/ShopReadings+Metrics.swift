@@ -198,6 +198,15 @@ extension ShopReadings {
                 "How far the rows that reads are answered from are behind the slowest log.")
             text.sample([:], projectionLag.inSeconds)
         }
+        text.family(
+            "kassa_order_duration_seconds", .histogram,
+            "From an order's placing to its end, by how it ended, of those that ended since the "
+                + "gateway began.")
+        for end in orderDurations.ends {
+            text.histogram(
+                "status", end.status, counts: end.counts, bounds: OrderDurations.bounds,
+                sum: end.seconds)
+        }
         text.family("kassa_projection_stale", .gauge, "1 where the rows are not to be trusted.")
         text.sample([:], isProjectionStale)
     }

@@ -1,6 +1,7 @@
 package import EventSourcing
 package import HTTP
 package import Messaging
+package import Projections
 package import Telemetry
 
 /// What the gateway's host reads off the running shop, for whoever watches it. A number that cannot
@@ -202,6 +203,7 @@ package struct ShopReadings: Sendable {
     /// How far the slowest source of the projections is behind; nil while they do not run.
     package var projectionLag: Duration?
     package var isProjectionStale = false
+    package var orderDurations = OrderDurations()
     package var mailsSent: Int64 = 0
     package var mailsFailed: Int64 = 0
     package var disk: Disk?
