@@ -1,5 +1,5 @@
-package import EventSourcing
-package import Messaging
+import EventSourcing
+import Messaging
 import Synchronization
 
 /// How long orders took from their placing to their end, of those whose end was folded since the

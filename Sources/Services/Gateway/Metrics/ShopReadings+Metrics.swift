@@ -1,6 +1,7 @@
 import EventSourcing
 import HTTP
 import Messaging
+import Projections
 import Telemetry
 
 extension ShopReadings {
