@@ -184,7 +184,8 @@ import Testing
             }
             let error = #expect(throws: (any Error).self) { try sample.rewrite(bytes) }
             // Without what says which command it is, it is taken for the last kind.
-            let missed = ["place", "cancel"].contains(name) ? "receive" : name
+            let isKind = ["place", "cancel", "steer", "correct", "parked"].contains(name)
+            let missed = isKind && path.count == 1 ? "receive" : name
             #expect("\(error, default: "")".contains(missed))
         }
     }
