@@ -66,20 +66,28 @@ import Testing
         #expect(sold.skus.mapValues(\.pence) == Self.numbers(expected["by_sku"], "amount_pence"))
         #expect(sold.skus.mapValues(\.units) == Self.numbers(expected["by_sku"], "units"))
 
-        let accounts = try shop.get("/v1/accounts?verify=true").json
+        // Orders are completed before all that payments have to say of them is read.
+        let accounts = try eventually("all captures are read") { () -> JSON? in
+            let accounts = try shop.get("/v1/accounts?verify=true").json
+            return Self.balances(accounts)["captured"] == sold.total.pence ? accounts : nil
+        }
         #expect(accounts["balanced"] == .bool(true), "\(accounts.text)")
-        let ledgers = accounts["money"]?.array ?? []
-        #expect(ledgers.map { $0["currency"]?.string } == ["GBP"])
-        let balances = Dictionary(
-            (ledgers.first?["accounts"]?.array ?? []).map {
-                ($0["account"]?.string ?? "", $0["balance"]?["minor"]?.integer ?? 0)
-            }
-        ) { first, _ in first }
-        #expect(balances["captured"] == sold.total.pence)
+        let balances = Self.balances(accounts)
         #expect(balances["revenue"] == -sold.total.pence && balances["customers"] == 0)
 
         let verified = try Shopctl.verify(shop.folder, within: 1800)
         #expect(verified.code == 0, "\(verified.all)")
+    }
+
+    /// The balances of the accounts of pounds, by name, in pence.
+    private static func balances(_ accounts: JSON) -> [String: Int64] {
+        let ledgers = accounts["money"]?.array ?? []
+        let pounds = ledgers.first { $0["currency"]?.string == "GBP" }
+        return Dictionary(
+            (pounds?["accounts"]?.array ?? []).map {
+                ($0["account"]?.string ?? "", $0["balance"]?["minor"]?.integer ?? 0)
+            }
+        ) { first, _ in first }
     }
 
     /// An object's numbers by name; with `member`, those of its objects.

@@ -150,11 +150,11 @@ package final class ProjectionRunner: Sendable {
                 current.folded = tracer.isOn ? [] : nil
                 current.ended = []
                 let outputs = current.process(batch.map(\.input), at: now)
+                if let ended = current.ended, !ended.isEmpty { count(ended) }
                 let arrived = arrivals.times
                 show(current, at: now)
                 for (pending, output) in zip(batch, outputs) { pending.reply(output) }
                 if let folded = current.folded { tell(folded, arrived, from: now) }
-                if let ended = current.ended, !ended.isEmpty { count(ended) }
                 if batch.reduce(0, { $0 + $1.input.load }) >= Self.busyLoad {
                     restsUntil = .now() + Self.pause
                 }
