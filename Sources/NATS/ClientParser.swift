@@ -65,22 +65,24 @@ package struct ClientParser: Sendable {
         guard let end else {
             searched = buffer.count
             // Whoever speaks something else may never end a line.
-            guard Words(buffer, start..<buffer.count).mayBecomeOperation else {
-                throw .unknownOperation
-            }
+            guard mayBecomeOperation(before: buffer.count) else { throw .unknownOperation }
             if heldBytes > limits.controlLine + 1 { throw .controlLine }
             return nil
         }
         let last = end > start && buffer[end - 1] == 0x0D ? end - 1 : end
         let line = start..<last
         guard line.count <= limits.controlLine else {
-            var words = Words(buffer, line)
-            guard let name = words.next(), words.name(name) != nil else { throw .unknownOperation }
-            throw .controlLine
+            throw mayBecomeOperation(before: end) ? .controlLine : .unknownOperation
         }
         start = end + 1
         searched = start
         return line
+    }
+
+    /// Whether the line that begins here can be one of ours. Of one that is too long the first
+    /// bytes decide alone, so that the same is said of it in whatever pieces it comes.
+    private func mayBecomeOperation(before end: Int) -> Bool {
+        Words(buffer, start..<min(end, start + limits.controlLine + 2)).mayBecomeOperation
     }
 
     /// - Returns: nil where a payload follows.
@@ -175,7 +177,7 @@ private struct Words {
     private static let names = ["CONNECT", "PUB", "HPUB", "SUB", "UNSUB", "PING", "PONG"]
         .map { Array($0.utf8) }
 
-    /// Whether a line that is not whole can be one of ours.
+    /// Whether what a line begins with can be one of ours.
     var mayBecomeOperation: Bool {
         var words = self
         guard let word = words.next() else { return true }
