@@ -25,6 +25,9 @@ package struct LogLine: Hashable, Sendable {
     package var event: EventIdentity?
     /// Whose line it is; nil for the process's own.
     package var service: String?
+    /// Whether whoever says it sees to it that it is not said too often; others are not repeated
+    /// within a minute.
+    package var isRationed = false
 
     package init(
         _ text: String, _ level: Level = .warning, about metadata: Metadata? = nil,

@@ -1,6 +1,5 @@
 import EventSourcing
 import Messaging
-import Synchronization
 
 /// How long orders took from their placing to their end, of those whose end was folded since the
 /// process began.

@@ -5,7 +5,7 @@ import Host
 
 /// What is told of the log of operators, and how.
 enum LogOptions {
-    enum Form: String, CaseIterable {
+    enum Form: String {
         /// For a person; JSON, one object a line, for whatever gathers logs.
         case text, json
     }
@@ -51,7 +51,7 @@ enum LogOptions {
 struct LogOutput: Sendable {
     private let name: String
     private let level: LogLine.Level
-    let form: LogOptions.Form
+    private let form: LogOptions.Form
     private let file: LineFile
     private let runtime = SystemRuntime()
 
@@ -86,15 +86,14 @@ struct LogOutput: Sendable {
     /// - Parameter prefix: the part's column on a terminal.
     func pass(_ text: String, of part: String, prefix: String) {
         let line = WrittenLine(json: text.utf8)
+        // What is no line of the log is a crash's, or somebody else's; nobody has kept it yet.
+        let shown = line ?? WrittenLine(runtime.now(), .error, part, text)
+        if line == nil { file.append(shown) }
         switch form {
         case .text:
             Self.write(
                 "\(prefix)\(line.map { Self.text($0, isNamed: false) } ?? Terminal.plain(text))")
-        case .json:
-            // What is no line of the log is a crash's, or somebody else's.
-            let own = line ?? WrittenLine(runtime.now(), .error, part, text)
-            if line == nil { file.append(own) }
-            Self.write(own.json)
+        case .json: Self.write(shown.json)
         }
     }
 

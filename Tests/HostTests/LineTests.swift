@@ -135,6 +135,16 @@ import Testing
         #expect(try all.read().map(\.message) == ["1", "2"])
     }
 
+    @Test func `a folder that somebody deletes is made again`() throws {
+        let folder = try TemporaryFolder()
+        let file = LineFile("orders", in: folder.path)
+        file.append(line("1"))
+        try FileManager.default.removeItem(atPath: "\(folder.path)/logs")
+        file.append(line("2"))
+        var all = history(folder)
+        #expect(try all.read().map(\.message) == ["2"])
+    }
+
     @Test func `what cannot be written is left out`() throws {
         let folder = try TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: "\(folder.path)/logs"))

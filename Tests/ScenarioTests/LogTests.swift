@@ -77,9 +77,12 @@ import Testing
         let process = pid_t(try #require(own?["process"]?.integer))
         kill(process, SIGSTOP)
         defer { kill(process, SIGCONT) }
-        let answer = try shop.post(
-            "/v1/orders", OrderBody().text, ["X-Correlation-Id": "asked-in-vain"])
-        #expect(answer.status >= 500, "\(answer)")
+        // The second one within a minute has its own line as well.
+        let answers = try ["first", "asked-in-vain"].map {
+            try shop.post("/v1/orders", OrderBody().text, ["X-Correlation-Id": $0])
+        }
+        let answer = answers[1]
+        #expect(answers.allSatisfy { $0.status == answer.status } && answer.status >= 500)
         let line = try eventually("it is in the log") {
             try logs(shop, "--service", "gateway").first {
                 $0["correlation"]?.string == "asked-in-vain"

@@ -18,6 +18,8 @@ package final class RequestLog: Sendable {
     private let runtime: any Runtime
     private let notice: @Sendable (LogLine) -> Void
     private let state = Mutex(State())
+    /// Whether some were counted and not told: then any answer of a later second tells of them.
+    private let hasMore = Atomic(false)
 
     package init(
         all tellsAll: Bool = false, runtime: any Runtime,
@@ -28,6 +30,7 @@ package final class RequestLog: Sendable {
 
     func note(_ exchange: Exchange, _ status: HTTPStatus) {
         let isFailure = status.code >= 500
+        if hasMore.load(ordering: .relaxed) { tellMore() }
         guard isFailure || tellsAll else { return }
         let target = exchange.request.target.utf8
         let path = String(decoding: target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
@@ -36,34 +39,46 @@ package final class RequestLog: Sendable {
             return notice(
                 LogLine(text, .debug, about: exchange.metadata(), service: "gateway"))
         }
-        let (isTold, more) = count()
-        if more > 0 {
-            notice(
-                LogLine(
-                    "\(more) more requests were answered with 500 and above", service: "gateway"))
-        }
-        guard isTold else { return }
-        notice(
+        guard isWithinRation() else { return }
+        say(
             LogLine(
                 text, status.code == 503 ? .warning : .error, about: exchange.metadata(),
                 service: "gateway"))
     }
 
-    /// - Returns: whether this one is told, and how many of an earlier second were not.
-    private func count() -> (isTold: Bool, more: Int64) {
-        let second = runtime.now().microseconds / 1_000_000
+    private var second: Int64 { runtime.now().microseconds / 1_000_000 }
+
+    private func isWithinRation() -> Bool {
+        let second = second
         return state.withLock { state in
-            var more: Int64 = 0
-            if second != state.second {
-                more = state.more
-                state = State(second: second)
-            }
+            if second != state.second { (state.second, state.told) = (second, 0) }
             guard state.told < Self.most else {
                 state.more += 1
-                return (false, more)
+                hasMore.store(true, ordering: .relaxed)
+                return false
             }
             state.told += 1
-            return (true, more)
+            return true
         }
+    }
+
+    /// Tells how many of an earlier second were not told.
+    private func tellMore() {
+        let second = second
+        let more: Int64 = state.withLock { state in
+            guard second != state.second else { return 0 }
+            hasMore.store(false, ordering: .relaxed)
+            defer { state.more = 0 }
+            return state.more
+        }
+        guard more > 0 else { return }
+        say(
+            LogLine("\(more) more requests were answered with 500 and above", service: "gateway"))
+    }
+
+    private func say(_ line: LogLine) {
+        var line = line
+        line.isRationed = true
+        notice(line)
     }
 }

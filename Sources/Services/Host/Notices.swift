@@ -20,7 +20,7 @@ final class Notices: Sendable {
 
     @Sendable func tell(_ line: LogLine) {
         // Each of them is one of its own.
-        guard line.level > .debug else { return pass(line) }
+        guard line.level > .debug, !line.isRationed else { return pass(line) }
         let text = line.text
         let now = MonotonicTime.now()
         let more: Int? = said.withLock { said in

@@ -53,7 +53,13 @@ package final class LineFile: Sendable {
     }
 
     private func open(_ state: inout State) -> Bool {
-        guard state.descriptor < 0 else { return true }
+        if state.descriptor >= 0 {
+            var status = stat()
+            // Somebody may have deleted it.
+            if fstat(state.descriptor, &status) == 0, status.st_nlink > 0 { return true }
+            close(state.descriptor)
+            state = State()
+        }
         mkdir(folder, 0o755)
         state.descriptor = Glibc.open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
         guard state.descriptor >= 0 else { return false }
