@@ -31,7 +31,8 @@ package final class LogFeed: Feed {
 
     /// A connection to the file that bore the path then.
     ///
-    /// `@unchecked Sendable`: it belongs to the one who has taken it out of `idle`.
+    /// `@unchecked Sendable`: its connection is for one thread at a time, and it belongs to the one
+    /// who has taken it out of `idle`: nobody keeps it after it was put back there.
     private final class OpenFile: @unchecked Sendable {
         let queries: LogQueries
         let number: FileNumber?

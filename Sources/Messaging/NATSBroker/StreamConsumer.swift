@@ -20,9 +20,11 @@ final class StreamConsumer: Sendable {
         let reply: String
     }
 
-    /// The connection and what came over it; whoever holds the lock uses it.
+    /// The connection and what came over it.
+    ///
+    /// `@unchecked Sendable`: `NATSCaller` is for one thread at a time. It is reached through the
+    /// monitor alone, by whoever holds its lock, and never handed out of it.
     private struct Line: @unchecked Sendable {
-        // Reached by one thread at a time, under the monitor's lock.
         var caller: NATSCaller?
         /// Where the messages of the pull that is under way come to, and how many may still.
         var pull: (inbox: String, rest: Int)?

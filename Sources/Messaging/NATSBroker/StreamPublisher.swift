@@ -10,9 +10,11 @@ final class StreamPublisher: Sendable {
     private let desk: NATSDesk
     private let line: Monitor<Line>
 
-    /// The connection, where there is one; whoever holds the lock uses it.
+    /// The connection, where there is one.
+    ///
+    /// `@unchecked Sendable`: `NATSCaller` is for one thread at a time. It is reached through the
+    /// monitor alone, by whoever holds its lock, and never handed out of it.
     private struct Line: @unchecked Sendable {
-        // Reached by one thread at a time, under the monitor's lock.
         var caller: NATSCaller?
     }
 
