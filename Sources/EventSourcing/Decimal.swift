@@ -1,4 +1,10 @@
 extension [UInt8] {
+    /// Appends a text's bytes, in one piece.
+    public mutating func append(utf8 text: String) {
+        var text = text
+        text.withUTF8 { append(contentsOf: $0) }
+    }
+
     /// Appends a number's decimal digits, with a `-` before a negative one.
     public mutating func append(decimal value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }

@@ -65,7 +65,7 @@ public struct EventIdentity: Hashable, Sendable, CustomStringConvertible {
 
     /// Appends the bytes of `description`.
     public func append(to text: inout [UInt8]) {
-        text.append(contentsOf: log.value.utf8)
+        text.append(utf8: log.value)
         text.append(UInt8(ascii: "/"))
         text.append(decimal: epoch.value)
         text.append(UInt8(ascii: "/"))

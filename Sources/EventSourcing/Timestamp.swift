@@ -40,33 +40,30 @@ public struct Timestamp: Hashable, Sendable, Comparable, CustomStringConvertible
         let day = microseconds.quotientFloored(by: 86_400_000_000)
         let rest = microseconds - day * 86_400_000_000
         let (year, month, dayOfMonth) = Self.civil(day)
-        func digits(_ value: Int64, _ width: Int) {
-            var divisor: UInt32 =
-                switch width {
-                case 2: 10
-                case 4: 1000
-                default: 100_000
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 27) { bytes in
+            func digits(_ value: Int64, _ places: ClosedRange<Int>) {
+                var rest = UInt32(truncatingIfNeeded: value)
+                for place in places.reversed() {
+                    bytes[place] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
                 }
-            let value = UInt32(truncatingIfNeeded: value)
-            while divisor > 0 {
-                text.append(0x30 &+ UInt8(truncatingIfNeeded: value / divisor % 10))
-                divisor /= 10
             }
+            digits(year, 0...3)
+            bytes[4] = 0x2D
+            digits(month, 5...6)
+            bytes[7] = 0x2D
+            digits(dayOfMonth, 8...9)
+            bytes[10] = 0x54
+            digits(rest / 3_600_000_000, 11...12)
+            bytes[13] = 0x3A
+            digits(rest / 60_000_000 % 60, 14...15)
+            bytes[16] = 0x3A
+            digits(rest / 1_000_000 % 60, 17...18)
+            bytes[19] = 0x2E
+            digits(rest % 1_000_000, 20...25)
+            bytes[26] = 0x5A
+            text.append(contentsOf: UnsafeBufferPointer(bytes))
         }
-        digits(year, 4)
-        text.append(0x2D)
-        digits(month, 2)
-        text.append(0x2D)
-        digits(dayOfMonth, 2)
-        text.append(0x54)
-        digits(rest / 3_600_000_000, 2)
-        text.append(0x3A)
-        digits(rest / 60_000_000 % 60, 2)
-        text.append(0x3A)
-        digits(rest / 1_000_000 % 60, 2)
-        text.append(0x2E)
-        digits(rest % 1_000_000, 6)
-        text.append(0x5A)
     }
 
     /// Days since 1970-01-01 to year, month, day. Source: Howard Hinnant, "chrono-Compatible

@@ -140,9 +140,9 @@ package enum Leaf {
         append(identity.epoch.value, to: &bytes)
         append(identity.position.value, to: &bytes)
         append(count: stream.category.utf8.count + 1 + stream.id.utf8.count, to: &bytes)
-        bytes.append(contentsOf: stream.category.utf8)
+        bytes.append(utf8: stream.category)
         bytes.append(UInt8(ascii: "-"))
-        bytes.append(contentsOf: stream.id.utf8)
+        bytes.append(utf8: stream.id)
         append(version.value, to: &bytes)
         append(type.name, to: &bytes)
         append(Int64(type.schema), to: &bytes)
@@ -155,7 +155,7 @@ package enum Leaf {
 
     private static func append(_ text: String, to bytes: inout [UInt8]) {
         append(count: text.utf8.count, to: &bytes)
-        bytes.append(contentsOf: text.utf8)
+        bytes.append(utf8: text)
     }
 
     private static func append(count: Int, to bytes: inout [UInt8]) {

@@ -145,7 +145,12 @@ package final class Engine<Core: ServiceCore> {
 
     func commit(_ inputs: [EngineInput<Core>], at now: Timestamp) -> [EngineOutput<Core.Answer>] {
         guard !isBroken else { return inputs.map { _ in .unavailable("the service recovers") } }
-        if case .halt(let why)? = inputs.first(where: \.isHalt) { halt(why) }
+        for index in inputs.indices {
+            if case .halt(let why) = inputs[index] {
+                halt(why)
+                break
+            }
+        }
         let saved = (checkpoints, parkedKeys, inHand, stopped)
         let mark = trail?.mark
         var own: [Range<Int>] = []
@@ -383,7 +388,6 @@ extension EngineOutput {
 }
 
 extension EngineInput {
-    fileprivate var isHalt: Bool { if case .halt = self { true } else { false } }
     fileprivate var isCommand: Bool { if case .command = self { true } else { false } }
 
     /// The source whose messages it brings, from the broker or from its feed.

@@ -14,21 +14,20 @@ struct HeaderBlock {
         init() {
             lines.reserveCapacity(HeaderBlock.usualSize)
             HeaderBlock.prefix.withUTF8Buffer { lines.append(contentsOf: $0) }
-            endLine()
         }
 
         /// A byte that would end the line is written as `?`: no value can smuggle in a header.
-        mutating func add(_ name: StaticString, _ value: String) {
-            add(name) { lines in Self.append(value, to: &lines) }
+        ///
+        /// - Parameter lead: what comes before the value, from the end of the line before: CR LF,
+        ///   the header's name, a colon and a space, in one piece, as it is copied at once.
+        mutating func add(_ lead: StaticString, _ value: String) {
+            add(lead) { lines in Self.append(value, to: &lines) }
         }
 
         /// `value` appends the header's value, which has no control characters.
-        mutating func add(_ name: StaticString, _ value: (inout [UInt8]) -> Void) {
-            name.withUTF8Buffer { lines.append(contentsOf: $0) }
-            lines.append(0x3A)
-            lines.append(0x20)
+        mutating func add(_ lead: StaticString, _ value: (inout [UInt8]) -> Void) {
+            lead.withUTF8Buffer { lines.append(contentsOf: $0) }
             value(&lines)
-            endLine()
         }
 
         static func append(_ value: String, to lines: inout [UInt8]) {
@@ -41,13 +40,9 @@ struct HeaderBlock {
 
         /// The whole block; nothing can be added afterwards.
         consuming func finish() -> [UInt8] {
-            endLine()
+            let end: StaticString = "\r\n\r\n"
+            end.withUTF8Buffer { lines.append(contentsOf: $0) }
             return lines
-        }
-
-        private mutating func endLine() {
-            lines.append(0x0D)
-            lines.append(0x0A)
         }
     }
 

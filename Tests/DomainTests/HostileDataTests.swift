@@ -34,7 +34,9 @@ import Testing
     }
 
     @Test(arguments: Stored.all) func `a missing member is malformed`(stored: Stored) throws {
-        let optional = ["customer", "contact", "reference", "shipping", "withinMicroseconds"]
+        let optional = [
+            "customer", "contact", "reference", "shipping", "withinMicroseconds", "placedAt",
+        ]
         guard case .object(let members) = try JSON(parsing: stored.text) else { return }
         for (index, member) in members.enumerated() where !optional.contains(member.name) {
             if stored.name == "payment.voided" { continue }
@@ -146,7 +148,8 @@ private enum Commands {
         .carrierRefused(reason: "r"),
     ]
     static let notifications: [Notification.Command] = [
-        .orderPlaced(contact: nil), .orderPlaced(contact: "s"), .notify(.shipped),
+        .orderPlaced(contact: nil, at: .epoch), .orderPlaced(contact: "s", at: .epoch),
+        .orderConfirmed(at: Timestamp(microseconds: .max)), .notify(.shipped),
         .sent(.shipped), .failed(.received, reason: "r"),
     ]
 

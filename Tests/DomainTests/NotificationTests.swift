@@ -4,9 +4,12 @@ import TestKit
 import Testing
 
 @Suite struct NotificationTests {
+    private let noon = Timestamp(microseconds: 1_700_000_000_000_000)
+
     @Test func `an order with a contact gets its mails`() throws {
         let mails = try given(Notification.self)
-            .when(.orderPlaced(contact: "s")).then(.requested(.received, contact: "s"))
+            .when(.orderPlaced(contact: "s", at: noon))
+            .then(.requested(.received, contact: "s", placedAt: noon))
             .when(.notify(.confirmed)).then(.requested(.confirmed, contact: "s"))
         #expect(mails.state.due == [.received, .confirmed])
         let sent = try mails.when(.sent(.received)).then(.sent(.received))
@@ -17,7 +20,7 @@ import Testing
 
     @Test func `an order without a contact gets none`() throws {
         let mails = try given(Notification.self)
-            .when(.orderPlaced(contact: nil)).then(.skipped(.received))
+            .when(.orderPlaced(contact: nil, at: noon)).then(.skipped(.received))
             .when(.notify(.shipped)).thenNothing()
         #expect(mails.state.due == [])
     }
@@ -27,10 +30,10 @@ import Testing
             .when(.notify(.shipped)).then(.deferred(.shipped))
             .when(.notify(.confirmed)).then(.deferred(.confirmed))
         #expect(early.state.due == [])
-        try early.when(.orderPlaced(contact: "s")).then(
-            .requested(.received, contact: "s"), .requested(.confirmed, contact: "s"),
-            .requested(.shipped, contact: "s"))
-        try early.when(.orderPlaced(contact: nil))
+        try early.when(.orderPlaced(contact: "s", at: noon)).then(
+            .requested(.received, contact: "s", placedAt: noon),
+            .requested(.confirmed, contact: "s"), .requested(.shipped, contact: "s"))
+        try early.when(.orderPlaced(contact: nil, at: noon))
             .then(.skipped(.received))
     }
 
@@ -48,11 +51,29 @@ import Testing
         }
     }
 
+    @Test func `an order confirmed at once has one mail that says that it came in`() throws {
+        let placed = try given(Notification.self)
+            .when(.orderPlaced(contact: "s", at: noon))
+            .then(.requested(.received, contact: "s", placedAt: noon))
+        try placed.when(.orderConfirmed(at: noon + .milliseconds(59_999))).thenNothing()
+            .when(.notify(.shipped)).then(.requested(.shipped, contact: "s"))
+        try placed.when(.orderConfirmed(at: noon + .seconds(60)))
+            .then(.requested(.confirmed, contact: "s"))
+            .when(.orderConfirmed(at: noon + .seconds(61))).thenNothing()
+    }
+
+    @Test func `an order of which nobody wrote when it was placed has its confirmation`() throws {
+        try given(Notification.self, .requested(.received, contact: "s"))
+            .when(.orderConfirmed(at: noon)).then(.requested(.confirmed, contact: "s"))
+        try given(Notification.self, .skipped(.received))
+            .when(.orderConfirmed(at: noon)).thenNothing()
+    }
+
     @Test func `the contact arrives once`() throws {
         try given(Notification.self, .requested(.received, contact: "s"))
-            .when(.orderPlaced(contact: "t")).thenNothing()
+            .when(.orderPlaced(contact: "t", at: noon)).thenNothing()
         try given(Notification.self, .skipped(.received))
-            .when(.orderPlaced(contact: "t")).thenNothing()
+            .when(.orderPlaced(contact: "t", at: noon)).thenNothing()
     }
 
     @Test func `a result that nobody waits for is passed over`() throws {
@@ -64,7 +85,8 @@ import Testing
 
     @Test func `a corrected address is where later mails go`() throws {
         let mails = try given(Notification.self)
-            .when(.orderPlaced(contact: "s")).then(.requested(.received, contact: "s"))
+            .when(.orderPlaced(contact: "s", at: noon))
+            .then(.requested(.received, contact: "s", placedAt: noon))
             .when(.readdress(contact: "s")).thenNothing()
             .when(.readdress(contact: "t")).then(.readdressed(contact: "t"))
             .when(.notify(.confirmed)).then(.requested(.confirmed, contact: "t"))

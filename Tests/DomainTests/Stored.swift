@@ -28,7 +28,7 @@ struct Stored: Sendable, CustomTestStringConvertible {
     }
 
     /// More than one form is stored of some types: the optional members absent, or another outcome.
-    static let variants = 11
+    static let variants = 12
     static let all = orders + payments + deliveries + notifications + checkouts
 
     static let orders: [Stored] = [
@@ -134,6 +134,10 @@ struct Stored: Sendable, CustomTestStringConvertible {
 
     static let notifications: [Stored] = [
         ("requested", #"{"kind":"received","contact":"sealed"}"#),
+        (
+            "requested",
+            #"{"kind":"received","contact":"sealed","placedAt":"2026-01-31T09:30:00.000000Z"}"#
+        ),
         ("deferred", #"{"kind":"shipped"}"#),
         ("sent", #"{"kind":"confirmed"}"#),
         ("failed", #"{"kind":"completed","reason":"r"}"#),

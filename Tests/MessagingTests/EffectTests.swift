@@ -111,6 +111,7 @@ import Testing
             orders.source, [orders.event(Order.Event.placed(try draft(contact: "x")), of: order)])
         let received = try #require(bench.effects().first)
         try bench.send(.effect(received, .answered("")))
+        runtime.advance(by: Notification.freshness)
         try bench.read(orders.source, [orders.event(Order.Event.confirmed, of: order)])
         // Its thread outlived a core that was dropped, and the new core had the call made as well.
         try bench.send(.effect(received, .answered("")))

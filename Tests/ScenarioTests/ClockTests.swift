@@ -31,7 +31,7 @@ import Testing
         }
         try eventually("all mails are sent") {
             try after.allSatisfy {
-                try shop.get("/v1/orders/\($0)").json["mailsSent"]?.integer == 4
+                try shop.get("/v1/orders/\($0)").json["mailsSent"]?.integer == 3
             }
         }
         let told = shop.notices.split(separator: "\n").filter { $0.contains("set the clock right") }

@@ -26,7 +26,7 @@ import Testing
             let mails = lines.filter {
                 $0["message"]?.string?.contains("notification.sent") == true
             }
-            return mails.count == 4 ? lines : nil
+            return mails.count == 3 ? lines : nil
         }
         #expect(
             Set(lines.compactMap { $0["service"]?.string })

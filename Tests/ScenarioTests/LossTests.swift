@@ -171,7 +171,7 @@ import Testing
         let order = try shop.ended(OrderBody(more: OrderBody.contact))
         #expect(order["status"] == "completed", "\(shop.notices)")
         try eventually("all mails are sent") {
-            try shop.get("/v1/orders/\(order["id"])").json["mailsSent"]?.integer == 4
+            try shop.get("/v1/orders/\(order["id"])").json["mailsSent"]?.integer == 3
         }
         try eventually("the shop is ready") { try shop.get("/readyz").status == 200 }
     }

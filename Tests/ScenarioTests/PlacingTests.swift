@@ -84,7 +84,7 @@ import Testing
         let lines = watched.output.split(separator: "\n")
         #expect(lines.last?.hasSuffix("\(id) is completed") == true, "\(watched)")
         let kinds = try sent(in: try shopctl(["order", "watch", id, "--json"], at: shop))
-        #expect(kinds.isSuperset(of: ["received", "confirmed", "shipped"]))
+        #expect(kinds.isSuperset(of: ["received", "shipped"]))
         let rejected = try shop.ended(OrderBody(token: "tok_declined"))["id"]
         let json = try shopctl(["order", "watch", rejected, "--json"], at: shop)
         let types = try json.output.split(separator: "\n")

@@ -26,9 +26,10 @@ extension Notification.Event: StoredEvent {
     public func encode(to json: inout JSONWriter) {
         json.object { json in
             switch self {
-            case .requested(let kind, let contact):
+            case .requested(let kind, let contact, let placedAt):
                 json.member("kind", kind.rawValue)
                 json.member("contact", contact)
+                if let placedAt { json.member("placedAt", placedAt.description) }
             case .deferred(let kind), .sent(let kind), .skipped(let kind):
                 json.member("kind", kind.rawValue)
             case .failed(let kind, let reason):
@@ -49,12 +50,21 @@ extension Notification.Event: StoredEvent {
                 throw json.error("kind", "is no kind of mail known here")
             }
             switch name {
-            case .requested: return .requested(kind, contact: try json.string("contact"))
+            case .requested:
+                return .requested(
+                    kind, contact: try json.string("contact"),
+                    placedAt: try time("placedAt", in: json))
             case .deferred: return .deferred(kind)
             case .sent: return .sent(kind)
             case .failed: return .failed(kind, reason: try json.string("reason"))
             case .skipped, .readdressed: return .skipped(kind)
             }
         }
+    }
+
+    private static func time(_ name: String, in json: JSONObject) throws(JSONError) -> Timestamp? {
+        guard let text = try json.optionalString(name) else { return nil }
+        guard let time = Timestamp(text) else { throw json.error(name, "is no time") }
+        return time
     }
 }

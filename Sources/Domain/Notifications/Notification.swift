@@ -5,6 +5,8 @@ public import EventSourcing
 /// Facts of other logs may arrive before the order itself: what cannot be addressed yet is
 /// deferred, and asked for when the contact arrives. An order without a contact is skipped once,
 /// for all its mails.
+///
+/// An order that is confirmed while its first mail is fresh has no second one that says so.
 public struct Notification: Decider, Hashable {
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case received, confirmed, shipped, completed, delivered, lost
@@ -17,7 +19,12 @@ public struct Notification: Decider, Hashable {
     /// What is known of where to write to.
     private enum Contact: Hashable { case unknown, none, at(String) }
 
+    /// For how long the mail that an order came in says all that its confirmation would.
+    public static let freshness = Duration.seconds(60)
+
     private var contact = Contact.unknown
+    /// When the order was placed; nil while it is not known.
+    private var placedAt: Timestamp?
     private var statuses: [Kind: Status] = [:]
 
     public init() {}
@@ -33,7 +40,8 @@ public struct Notification: Decider, Hashable {
 
     public enum Command: Hashable, Sendable {
         /// The order came in, with the opaque, sealed address that its mails go to.
-        case orderPlaced(contact: String?)
+        case orderPlaced(contact: String?, at: Timestamp)
+        case orderConfirmed(at: Timestamp)
         case notify(Kind)
         case sent(Kind)
         case failed(Kind, reason: String)
@@ -42,7 +50,8 @@ public struct Notification: Decider, Hashable {
     }
 
     public enum Event: Hashable, Sendable {
-        case requested(Kind, contact: String)
+        /// With the time when the order was placed in the mail that says that it came in.
+        case requested(Kind, contact: String, placedAt: Timestamp? = nil)
         /// The contact is not known yet.
         case deferred(Kind)
         case sent(Kind)
@@ -58,19 +67,16 @@ public struct Notification: Decider, Hashable {
 
     public func decide(_ command: Command) -> [Event] {
         switch command {
-        case .orderPlaced(let address):
+        case .orderPlaced(let address, let time):
             guard contact == .unknown else { return [] }
             guard let address else { return [.skipped(.received)] }
-            return Kind.allCases
-                .filter { $0 == .received || statuses[$0] == .deferred }
-                .map { .requested($0, contact: address) }
-        case .notify(let kind):
-            guard statuses[kind] == nil else { return [] }
-            switch contact {
-            case .unknown: return [.deferred(kind)]
-            case .none: return []
-            case .at(let address): return [.requested(kind, contact: address)]
-            }
+            let due = Kind.allCases.filter { $0 != .received && statuses[$0] == .deferred }
+            return [.requested(.received, contact: address, placedAt: time)]
+                + due.map { .requested($0, contact: address) }
+        case .orderConfirmed(let time):
+            if let placedAt, time - placedAt < Self.freshness { return [] }
+            return request(.confirmed)
+        case .notify(let kind): return request(kind)
         case .sent(let kind): return statuses[kind] == .requested ? [.sent(kind)] : []
         case .failed(let kind, let reason):
             return statuses[kind] == .requested ? [.failed(kind, reason: reason)] : []
@@ -79,10 +85,20 @@ public struct Notification: Decider, Hashable {
         }
     }
 
+    private func request(_ kind: Kind) -> [Event] {
+        guard statuses[kind] == nil else { return [] }
+        return switch contact {
+        case .unknown: [.deferred(kind)]
+        case .none: []
+        case .at(let address): [.requested(kind, contact: address)]
+        }
+    }
+
     public mutating func evolve(_ event: Event) {
         switch event {
-        case .requested(let kind, let address):
+        case .requested(let kind, let address, let time):
             contact = .at(address)
+            placedAt = placedAt ?? time
             statuses[kind] = .requested
         case .deferred(let kind): statuses[kind] = .deferred
         case .sent(let kind): statuses[kind] = .sent

@@ -159,6 +159,29 @@ extension String {
     /// Whether both have the same bytes. (To `==` a composed and a decomposed letter are equal; it
     /// is asked first as it is quick, and never tells equal bytes apart.)
     func isExactly(_ other: String) -> Bool {
-        utf8.count == other.utf8.count && self == other && utf8.elementsEqual(other.utf8)
+        guard utf8.count == other.utf8.count else { return false }
+        var (one, other) = (self, other)
+        return one.withUTF8 { one in
+            other.withUTF8 { UnsafeRawBufferPointer(one).isSame(as: UnsafeRawBufferPointer($0)) }
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether it has the same bytes as one that is as long; eight of them are looked at at once.
+    fileprivate func isSame(as other: UnsafeRawBufferPointer) -> Bool {
+        var at = 0
+        while at + 8 <= count {
+            guard
+                loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                    == other.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            else { return false }
+            at += 8
+        }
+        while at < count {
+            guard self[at] == other[at] else { return false }
+            at += 1
+        }
+        return true
     }
 }

@@ -183,6 +183,7 @@ private struct JSONParser {
     mutating func string() throws(JSONError) -> String {
         at += 1
         let start = at
+        skipPlain()
         var seen: UInt8 = 0
         while at < bytes.count {
             let byte = bytes[at]
@@ -211,6 +212,22 @@ private struct JSONParser {
             }
         }
         throw error("ends within a string")
+    }
+
+    /// Passes over what ends no string, begins no escape and is ASCII, eight bytes at a time.
+    private mutating func skipPlain() {
+        let text = UnsafeRawBufferPointer(bytes)
+        let (ones, highs) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
+        while at + 8 <= text.count {
+            let word = text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            // The high bit of a byte that is zero is set in each difference, of no lower one that
+            // counts.
+            let (quote, slash) = (word ^ ones &* 0x22, word ^ ones &* 0x5C)
+            let ends = (quote &- ones) & ~quote | (slash &- ones) & ~slash
+            let controls = (word &- ones &* 0x20) & ~word
+            guard (ends | controls | word) & highs == 0 else { return }
+            at += 8
+        }
     }
 
     func decode(_ utf8: some Collection<UInt8>) throws(JSONError) -> String {

@@ -71,11 +71,14 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
 
     /// Appends the 64 digits of `hex`.
     package func appendHex(to text: inout [UInt8]) {
-        withUnsafeBytes { bytes in
-            for byte in bytes {
-                text.append(Self.digit(byte >> 4))
-                text.append(Self.digit(byte & 0xF))
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { digits in
+            withUnsafeBytes { bytes in
+                for place in bytes.indices {
+                    digits[2 * place] = Self.digit(bytes[place] >> 4)
+                    digits[2 * place + 1] = Self.digit(bytes[place] & 0xF)
+                }
             }
+            text.append(contentsOf: UnsafeBufferPointer(digits))
         }
     }
 

@@ -11,16 +11,18 @@ extension ServiceRunner {
         while let engine = box.engine ?? reopen() {
             box.engine = engine
             engine.log.spareDisk(settings.isDiskShort())
-            let batch = inbox.wait(until: .now() + settings.tick) {
+            let looked = inbox.wait(until: .now() + settings.tick) {
                 (inbox) -> Monitor<Inbox<Core>>.Look<[Inbox<Core>.Pending]> in
                 inbox.next(limit: settings.batchLimit, at: .now())
             }
+            let batch = looked ?? []
             if spans.tracer.isOn || settings.logsAll { engine.trail = EngineTrail() }
             let began = runtime.now()
-            let outputs = engine.process(batch?.map(\.input) ?? [], at: began)
+            let outputs = engine.process(batch.map { $0.input }, at: began)
             let (ended, arrived) = (moment, spans.arrivals.times)
             runtime.notBefore(engine.log.lastRecorded)
-            for (pending, output) in zip(batch ?? [], outputs) { pending.reply(output) }
+            // By index: a sequence of a generic type costs more here than a call does.
+            for index in batch.indices { batch[index].reply(outputs[index]) }
             commits.withLock { $0 &+= 1 }
             commits.wakeAll()
             if let trail = engine.trail {
@@ -37,8 +39,10 @@ extension ServiceRunner {
                 continue
             }
             handOut(engine)
-            if batch?.isEmpty == true { break }
-            if (batch ?? []).reduce(0, { $0 + $1.input.load }) >= settings.busyLoad {
+            if looked?.isEmpty == true { break }
+            var load = 0
+            for index in batch.indices { load += batch[index].input.load }
+            if load >= settings.busyLoad {
                 inbox.withLock { $0.rest(for: settings.pause, at: .now()) }
             }
         }
@@ -139,7 +143,6 @@ extension ServiceRunner {
             let began = moment
             let answers = handler.run(lot)
             spans.tell(lot, answers, from: began, to: moment)
-            // By index: a sequence of a generic type costs more here than a call does.
             results.reserveCapacity(results.count + lot.count)
             for index in lot.indices { results.append(.effect(lot[index], answers[index])) }
             guard MonotonicTime.now() - start > .milliseconds(1) else { continue }

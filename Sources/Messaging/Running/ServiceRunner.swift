@@ -195,7 +195,11 @@ package final class ServiceRunner<Core: ServiceCore>: Sendable {
     func submit(_ inputs: [EngineInput<Core>]) {
         let wakes = inbox.withLock { inbox in
             guard !inbox.isStopping else { return false }
-            return inputs.reduce(false) { inbox.add(.init(input: $1, reply: { _ in })) || $0 }
+            var wakes = false
+            for index in inputs.indices {
+                wakes = inbox.add(.init(input: inputs[index], reply: { _ in })) || wakes
+            }
+            return wakes
         }
         if wakes { inbox.wakeAll() }
     }

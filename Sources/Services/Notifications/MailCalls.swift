@@ -133,7 +133,9 @@ extension Notification.Kind {
 
     fileprivate func body(_ order: String) -> String {
         switch self {
-        case .received: "Thank you. We are checking stock and payment for order \(order)."
+        case .received:
+            "Thank you. We pack order \(order) as soon as stock and payment are settled, and write "
+                + "when it is on its way, or if it cannot be."
         case .confirmed: "Stock is reserved and your payment is authorized. We are packing."
         case .shipped: "The carrier has your parcel. Your payment is captured now."
         case .completed: "Your payment has been taken. Thank you for your order."

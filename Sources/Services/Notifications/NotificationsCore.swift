@@ -56,7 +56,7 @@ package final class NotificationsCore: ServiceCore {
         }
         let command: Notification.Command
         if let kind {
-            command = .notify(kind)
+            command = kind == .confirmed ? .orderConfirmed(at: message.recordedAt) : .notify(kind)
         } else {
             let contact: String?
             do throws(JSONError) {
@@ -66,7 +66,7 @@ package final class NotificationsCore: ServiceCore {
                 guard let contact else { return }
                 command = .readdress(contact: contact)
             } else {
-                command = .orderPlaced(contact: contact)
+                command = .orderPlaced(contact: contact, at: message.recordedAt)
             }
         }
         do throws(StoreError) {
@@ -81,7 +81,7 @@ package final class NotificationsCore: ServiceCore {
             case .success(let events) = try notifications.decide(
                 command, for: order, in: transaction)
         else { return }
-        for case .requested(let kind, let contact) in events {
+        for case .requested(let kind, let contact, _) in events {
             var json = JSONWriter()
             json.object { json in
                 json.member("kind", kind.rawValue)

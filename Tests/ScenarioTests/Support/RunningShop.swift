@@ -17,7 +17,14 @@ final class RunningShop: Sendable {
         case single
         /// Each part a process, as it is without being told.
         case processes
+
+        /// The form of scenarios that ask for none: `KASSA_FORM`, or one process, which is quicker.
+        static let usual = Form(rawValue: environment["KASSA_FORM"] ?? "") ?? .single
     }
+
+    private static let environment = ProcessInfo.processInfo.environment
+    /// Whether scenarios that choose no broker are given a nats-server each: `KASSA_BROKER`.
+    private static let usesNATS = environment["KASSA_BROKER"] == "nats-server"
 
     /// Starts it, and waits until it is ready.
     ///
@@ -25,13 +32,16 @@ final class RunningShop: Sendable {
     ///   - options: further ones of `shopctl up`.
     ///   - prefix: a command that runs it, `["env", "A=b"]`.
     init(
-        _ folder: Folder, as form: Form = .single, port: UInt16 = 0, options: [String] = [],
+        _ folder: Folder, as form: Form = .usual, port: UInt16 = 0, options: [String] = [],
         prefix: [String] = []
     ) throws {
         self.folder = folder
+        let choosesBroker = options.contains { $0.hasPrefix("--broker") }
+        let broker =
+            Self.usesNATS && !choosesBroker ? ["--broker", try folder.natsServer()] : []
         child = try Child(
             prefix + [Shopctl.path, "up", "--port", "\(port)", "--json", "--data", folder.data]
-                + (form == .single ? ["--single-process"] : []) + options,
+                + (form == .single ? ["--single-process"] : []) + broker + options,
             output: "\(folder.path)/up")
         let child = child
         let line = try eventually("the shop is ready") {
@@ -56,7 +66,7 @@ final class RunningShop: Sendable {
     /// In a fresh folder, with goods in stock.
     ///
     /// - Parameter options: further ones of `shopctl up`.
-    static func fresh(as form: Form = .single, mugs: Int = 1000, options: [String] = []) throws
+    static func fresh(as form: Form = .usual, mugs: Int = 1000, options: [String] = []) throws
         -> RunningShop
     {
         let shop = try RunningShop(try Folder(), as: form, options: options)

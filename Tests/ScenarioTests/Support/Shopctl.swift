@@ -1,10 +1,12 @@
 import EventSourcing
 import Foundation
 import Glibc
+import Synchronization
 
 /// A folder that goes when nobody holds it any more.
 final class Folder: Sendable {
     let path: String
+    private let server = Mutex<WireBroker?>(nil)
 
     init() throws {
         var template = Array("\(NSTemporaryDirectory())/kassa-scenario-XXXXXX".utf8CString)
@@ -16,6 +18,15 @@ final class Folder: Sendable {
 
     /// The shop's own folder within.
     var data: String { "\(path)/shop" }
+    /// The address of a nats-server that is its shop's alone, and lives as long as the folder.
+    func natsServer() throws -> String {
+        try server.withLock { server in
+            if server == nil { server = try WireBroker(.natsServer) }
+            guard let server else { throw Failure("no nats-server is installed") }
+            return server.url
+        }
+    }
+
     func log(_ service: String) -> String { "\(data)/\(service)/\(service).db" }
     /// The read store's file in use: the one with the greatest number, where it was rebuilt.
     var readStore: String {

@@ -50,7 +50,7 @@ final class FullLoad: Sendable {
                     failure.withLock { $0 = error }
                     return
                 }
-                usleep(100_000)
+                usleep(250_000)
             }
         }
         defer {
