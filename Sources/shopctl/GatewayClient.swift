@@ -7,14 +7,19 @@ struct GatewayClient {
     private let client: HTTPClient
     let url: String
 
-    /// - Parameter connections: how many stay open for reuse.
+    /// - Parameters:
+    ///   - connections: how many stay open for reuse.
+    ///   - limit: how long an answer is waited for.
     /// - Throws: `UsageError` for a URL that is none.
-    init(_ invocation: Invocation, connections: Int = 8) throws {
+    init(
+        _ invocation: Invocation, connections: Int = 8, within limit: Duration = .seconds(30)
+    ) throws {
         url = try invocation.text("url")
         let (host, port) = try invocation.gateway()
         var options = HTTPClient.Options()
         options.hint = "start the shop with shopctl up"
         options.idleConnections = connections
+        options.answerTimeout = limit
         client = HTTPClient(host: host, port: port, options: options)
     }
 

@@ -10,7 +10,9 @@ enum StatusCommand {
 
     /// 0 where the shop is ready and all parts are up, else 1.
     static func run(_ invocation: Invocation) throws -> Int32 {
-        let status = try GatewayClient(invocation).send(.get, "/v1/status").json
+        // Whoever asks how a shop does wants to know soon that it does not answer.
+        let status = try GatewayClient(invocation, within: .seconds(5))
+            .send(.get, "/v1/status").json
         var output = LineOutput.standard
         if invocation.flag("json") {
             try output.line(status.text)

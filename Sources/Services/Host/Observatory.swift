@@ -95,7 +95,7 @@ struct Observatory: Sendable {
     }
 
     /// Why a log writes no more; nil where all do.
-    private var haltReason: String? {
+    var haltReason: String? {
         services.seen.lazy.compactMap { $0.look(false).log?.haltReason }.first
     }
 

@@ -29,12 +29,14 @@ final class StatusWatch: Sendable {
     private static let patience = Duration.seconds(2)
 
     private let peers: Peers
+    /// Where the broker is, `nats://10.0.0.5:4222`.
+    private let broker: String
     private let runtime: any Runtime
     private let state = Monitor(State())
     private let worker = Mutex<Worker?>(nil)
 
-    init(_ peers: Peers, _ runtime: any Runtime) {
-        (self.peers, self.runtime) = (peers, runtime)
+    init(_ peers: Peers, broker: String, _ runtime: any Runtime) {
+        (self.peers, self.broker, self.runtime) = (peers, broker, runtime)
     }
 
     func start() {
@@ -172,14 +174,23 @@ final class StatusWatch: Sendable {
             }
             parts.append(part)
         }
-        let missing = ShopPart.services.filter { service in
-            !parts.contains { $0.part == service.rawValue }
+        for part in [.broker] + ShopPart.services
+        where !parts.contains(where: { $0.part == part.rawValue }) {
+            parts.append(unannounced(part, at: now))
         }
         return parts
-            + missing.map {
-                ShopReadings.Part(
-                    part: $0.rawValue, instance: "", state: "down", version: "", process: 0,
-                    startedAt: .epoch)
-            }
+    }
+
+    /// A part that nobody was told of: a service that is down, or a broker that is none of ours.
+    /// That it carries what others tell of themselves shows whether it is there.
+    private func unannounced(_ part: ShopPart, at now: Timestamp) -> ShopReadings.Part {
+        var reading = ShopReadings.Part(
+            part: part.rawValue, instance: "", state: "down", version: "", process: 0,
+            startedAt: .epoch)
+        if part == .broker {
+            let isHeard = peers.roster.all.contains { now - $0.heardAt < Roster.patience }
+            (reading.state, reading.address) = (isHeard ? "up" : "silent", broker)
+        }
+        return reading
     }
 }

@@ -89,6 +89,9 @@ final class GatewayPart: Sendable {
 
     /// Whether reads are answered from rows that are whole and have caught up.
     var isReady: Bool { gateway.isReady }
+    /// Whether it does what it will by itself: it is ready, or a log has stopped, which only an
+    /// operator can mend and reads go on beside.
+    var isSettled: Bool { isReady || observatory.haltReason != nil }
 
     func askToStop() { projections.askToStop() }
 

@@ -12,7 +12,8 @@ enum ServedGateway {
     static func start(_ settings: ServedPart.Settings) throws -> ServedPart {
         let shell = try PartShell(settings)
         let remote = RemoteServices(peers: shell.peers)
-        let watch = StatusWatch(shell.peers, shell.runtime)
+        let watch = StatusWatch(
+            shell.peers, broker: "\(settings.broker)", shell.runtime)
         let disk = shell.disk
         let services = GatewayPart.Services(
             orders: remote, stock: remote, desk: RemoteDesk(services: remote),
@@ -48,7 +49,7 @@ enum ServedGateway {
         watch.start()
         return ServedPart(
             port: server.port,
-            waitUntilReady: { Self.wait($0) { gateway.isReady && watch.isWhole } }
+            waitUntilReady: { Self.wait($0) { gateway.isSettled && watch.isWhole } }
         ) {
             shell.leave()
             server.stop(within: .seconds(5))
