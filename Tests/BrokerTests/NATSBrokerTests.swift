@@ -56,6 +56,33 @@ import Testing
         #expect(got.map(\.sequence) == [1, 2, 3])
     }
 
+    @Test func `a reader whose server forgets what it was asked for asks again`() throws {
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
+        let server = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+        defer { server.stop(within: .zero) }
+        let forgetful = try ForgetfulLink(to: server.port)
+        let near = NATSBroker(
+            try NATSAddress("nats://secret@127.0.0.1:\(server.port)"), name: "near",
+            runtime: WallClock())
+        let far = NATSBroker(
+            try NATSAddress("nats://secret@127.0.0.1:\(forgetful.port)"), name: "far",
+            runtime: WallClock())
+        func message(_ id: String) -> BrokerMessage {
+            BrokerMessage(subject: "facts.x", id: id, headers: [], payload: [])
+        }
+        #expect(try near.publish([message("1")], to: "events", expectedLast: 0) == 1)
+        let readers = Subscription(stream: "events", consumer: "readers", filter: "")
+        #expect(try far.fetch(readers, limit: 1, wait: .seconds(5)).map(\.sequence) == [1])
+        // That there is nothing, and that the time is over, is not heard.
+        #expect(try far.fetch(readers, limit: 1, wait: .milliseconds(200)).isEmpty)
+        let swallowed = forgetful.swallowed
+        #expect(swallowed > 0)
+        #expect(try near.publish([message("2")], to: "events", expectedLast: 1) == 2)
+        #expect(try far.fetch(readers, limit: 1, wait: .seconds(20)).map(\.sequence) == [2])
+    }
+
     /// But for how many streams and consumers it takes, which is its operator's affair.
     private static let ofAnyServer = (BrokerConformance.checks + BrokerConformance.durableChecks)
         .filter { $0.name != "streams and consumers are bounded" }

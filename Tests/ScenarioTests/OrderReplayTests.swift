@@ -25,7 +25,7 @@ import Testing
         let id = try shop.ended(OrderBody(quantity: 2, more: OrderBody.contact))["id"]
         try eventually("the parcel has arrived, and the mails are out") {
             let mails = try states(replay(id, in: shop.folder))["notification"]
-            return mails?["sent"]?.string?.split(separator: ",").count == 4
+            return mails?["sent"]?.string?.split(separator: ",").count == 3
         }
         try shop.eventuallyFollows(id, payment: "captured", delivery: "delivered")
         return (shop, id)

@@ -13,6 +13,9 @@ final class StreamConsumer: Sendable {
     private static let lull = Duration.milliseconds(200)
     /// What was rejected may come a little later than is asked for.
     private static let redelivery = Duration.seconds(2)
+    /// So long after its end a server may still say that a pull has ended. Not all do: nats-server
+    /// 2.9 forgets some without a word, and a cluster those that its last leader had.
+    private static let grace = Duration.milliseconds(100)
 
     private struct Handed: Sendable {
         let sequence: UInt64
@@ -26,8 +29,9 @@ final class StreamConsumer: Sendable {
     /// monitor alone, by whoever holds its lock, and never handed out of it.
     private struct Line: @unchecked Sendable {
         var caller: NATSCaller?
-        /// Where the messages of the pull that is under way come to, and how many may still.
-        var pull: (inbox: String, rest: Int)?
+        /// Where the messages of the pull that is under way come to, how many may still, and until
+        /// when.
+        var pull: (inbox: String, rest: Int, ends: Moment)?
         /// What has come and was not handed out.
         var waiting: [(delivered: Delivered, reply: String)] = []
         var handed: [Handed] = []
@@ -72,6 +76,7 @@ final class StreamConsumer: Sendable {
         lookingUntil end: Moment
     ) throws(NATSCaller.Refusal) -> [Delivered]? {
         let now = Moment.now()
+        if let pull = line.pull, now > pull.ends + Self.grace { line.pull = nil }
         if line.waiting.isEmpty {
             guard now >= line.restsUntil else {
                 try receive(&line, caller, until: min(line.restsUntil, deadline, now + Self.slice))
@@ -118,20 +123,22 @@ final class StreamConsumer: Sendable {
         _ now: Moment
     ) throws(NATSCaller.Refusal) {
         let inbox = caller.newInbox()
+        let wait = deadline.nanoseconds - now.nanoseconds
+        let waits = wait > 1_000_000
         var json = JSONWriter(reserving: 80)
         json.object { json in
             json.member("batch", Int64(count))
             // What comes again may come a little later than is asked: that is waited for.
             if line.owed.isEmpty { json.member("no_wait", true) }
-            let wait = deadline.nanoseconds - now.nanoseconds
-            if wait > 1_000_000 { json.member("expires", min(wait, 3_600_000_000_000)) }
+            if waits { json.member("expires", min(wait, 3_600_000_000_000)) }
         }
         let subject =
             "$JS.API.CONSUMER.MSG.NEXT.\(subscription.stream).\(subscription.consumer)"
         try caller.send(
             Array("PUB \(subject) \(inbox) \(json.bytes.count)\r\n".utf8) + json.bytes
                 + [0x0D, 0x0A])
-        line.pull = (inbox, count)
+        // One that does not wait is answered at once.
+        line.pull = (inbox, count, waits ? deadline : now + desk.settings.patience)
     }
 
     /// Takes in what comes next.
@@ -156,7 +163,7 @@ final class StreamConsumer: Sendable {
             return true
         }
         if let pull = line.pull {
-            line.pull = pull.rest > 1 ? (pull.inbox, pull.rest - 1) : nil
+            line.pull = pull.rest > 1 ? (pull.inbox, pull.rest - 1, pull.ends) : nil
         }
         if let next = line.owed.first {
             guard place.sequence == next else {
