@@ -1,4 +1,5 @@
 import Arguments
+import Domain
 import EventSourcing
 import HTTP
 import Host
@@ -56,8 +57,7 @@ enum OrderWatch {
         /// Which mail each public fact leads to. Those of a parcel's way are due where it is seen
         /// to have come so far; it may be under way for days, and nobody waits for that.
         private static let mails = [
-            "order.placed": "received", "order.confirmed": "confirmed",
-            "delivery.handed-over": "shipped",
+            "order.placed": "received", "delivery.handed-over": "shipped",
             "order.cancelled": "cancelled", "order.rejected": "rejected",
             "order.expired": "expired", "order.cancellation-refused": "cancellation-refused",
             "delivery.delivered": "delivered", "delivery.lost": "lost",
@@ -67,18 +67,21 @@ enum OrderWatch {
         private var due: Set<String> = []
         private var through: Set<String> = []
         private var hasNoContact = false
+        private var placedAt: Timestamp?
         private var status: String?
 
         /// The events that were not seen before, in their order.
         mutating func take(_ events: [JSON]) -> [JSON] {
             let fresh = events.filter { seen.insert($0["id"]?.string ?? "").inserted }
-            for event in fresh { note(event["type"]?.string ?? "", event["data"]) }
+            for event in fresh { note(event) }
             return fresh
         }
 
-        private mutating func note(_ type: String, _ data: JSON?) {
+        private mutating func note(_ event: JSON) {
+            let type = event["type"]?.string ?? ""
             if let mail = Self.mails[type] { due.insert(mail) }
-            let kind = data?["kind"]?.string ?? ""
+            noteConfirmation(type, at: event["recordedAt"]?.string.flatMap { Timestamp($0) })
+            let kind = event["data"]?["kind"]?.string ?? ""
             switch type {
             case "notification.sent", "notification.failed": through.insert(kind)
             case "notification.skipped":
@@ -92,6 +95,13 @@ enum OrderWatch {
                 // Handed over by then, though another log's facts may show only later.
                 if type == "order.completed" { due.insert("shipped") }
             }
+        }
+
+        /// Only an order that was confirmed late has a mail about it.
+        private mutating func noteConfirmation(_ type: String, at time: Timestamp?) {
+            if type == "order.placed" { placedAt = time }
+            guard type == "order.confirmed", let time, let placedAt else { return }
+            if time - placedAt >= Notification.freshness { due.insert("confirmed") }
         }
 
         /// The status it ended with, once its mails are through as well.

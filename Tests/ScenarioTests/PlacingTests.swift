@@ -79,14 +79,15 @@ import Testing
         let id = try shop.accepted(OrderBody(more: OrderBody.contact))["id"]
         // Each of these facts leads to a mail, which is waited for once the fact is seen.
         try shop.eventuallyTells(id, "order.confirmed", "order.completed", "delivery.handed-over")
-        let watched = try shopctl(["order", "watch", id], at: shop)
+        let watched = try shopctl(["order", "watch", id, "--timeout", "60"], at: shop)
         #expect(watched.code == 0, "\(watched)")
         let lines = watched.output.split(separator: "\n")
         #expect(lines.last?.hasSuffix("\(id) is completed") == true, "\(watched)")
-        let kinds = try sent(in: try shopctl(["order", "watch", id, "--json"], at: shop))
+        let kinds = try sent(
+            in: try shopctl(["order", "watch", id, "--json", "--timeout", "60"], at: shop))
         #expect(kinds.isSuperset(of: ["received", "shipped"]))
         let rejected = try shop.ended(OrderBody(token: "tok_declined"))["id"]
-        let json = try shopctl(["order", "watch", rejected, "--json"], at: shop)
+        let json = try shopctl(["order", "watch", rejected, "--json", "--timeout", "60"], at: shop)
         let types = try json.output.split(separator: "\n")
             .map { try JSON(parsing: Array($0.utf8))["type"]?.string ?? "" }
         #expect(types.first == "order.placed" && types.contains("order.rejected"), "\(json)")
