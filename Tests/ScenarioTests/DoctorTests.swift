@@ -118,7 +118,7 @@ import Testing
 
     /// A shop that was stopped after an order.
     private func stopped() throws -> Folder {
-        let shop = try RunningShop.fresh()
+        let shop = try RunningShop.fresh(as: .single)
         _ = try shop.ended(OrderBody(more: OrderBody.contact))
         try shop.stop()
         // What lies beside a file would hide what is planted in it.

@@ -8,7 +8,7 @@ import Testing
 @Suite struct LossTests {
     /// A stopped shop with a few completed orders, and a few that are under way.
     private func stopped(token: String = "tok_ok") throws -> (folder: Folder, ids: [String]) {
-        let shop = try RunningShop.fresh()
+        let shop = try RunningShop.fresh(as: .single)
         var ids: [String] = []
         for _ in 0..<3 { ids.append(try shop.ended()["id"]) }
         for _ in 0..<3 { ids.append(try shop.accepted(OrderBody(token: token))["id"]) }
@@ -29,7 +29,7 @@ import Testing
         // Asked for three times before it answers: under way for sure when the shop stops.
         let (folder, ids) = try stopped(token: "tok_flaky")
         try FileManager.default.removeItem(atPath: "\(folder.data)/broker")
-        try expectAllComplete(try RunningShop(folder), ids)
+        try expectAllComplete(try RunningShop(folder, as: .single), ids)
     }
 
     @Test(arguments: ["flipped", "cut", "garbage", "empty"])
@@ -55,7 +55,7 @@ import Testing
             damaged += 1
         }
         #expect(damaged > 0)
-        try expectAllComplete(try RunningShop(folder), ids)
+        try expectAllComplete(try RunningShop(folder, as: .single), ids)
     }
 
     @Test(arguments: ["missing", "garbage", "cut", "pages"])

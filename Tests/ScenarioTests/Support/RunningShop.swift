@@ -23,20 +23,23 @@ final class RunningShop: Sendable {
     }
 
     private static let environment = ProcessInfo.processInfo.environment
-    /// Whether scenarios that choose no broker are given a nats-server each: `KASSA_BROKER`.
+    /// Whether scenarios that ask for neither a form nor a broker are given a nats-server each:
+    /// `KASSA_BROKER`.
     private static let usesNATS = environment["KASSA_BROKER"] == "nats-server"
 
     /// Starts it, and waits until it is ready.
     ///
     /// - Parameters:
+    ///   - form: nil for whichever; where one is given the broker is the built-in one.
     ///   - options: further ones of `shopctl up`.
     ///   - prefix: a command that runs it, `["env", "A=b"]`.
     init(
-        _ folder: Folder, as form: Form = .usual, port: UInt16 = 0, options: [String] = [],
+        _ folder: Folder, as form: Form? = nil, port: UInt16 = 0, options: [String] = [],
         prefix: [String] = []
     ) throws {
         self.folder = folder
-        let choosesBroker = options.contains { $0.hasPrefix("--broker") }
+        let choosesBroker = form != nil || options.contains { $0.hasPrefix("--broker") }
+        let form = form ?? .usual
         let broker =
             Self.usesNATS && !choosesBroker ? ["--broker", try folder.natsServer()] : []
         child = try Child(
@@ -66,7 +69,7 @@ final class RunningShop: Sendable {
     /// In a fresh folder, with goods in stock.
     ///
     /// - Parameter options: further ones of `shopctl up`.
-    static func fresh(as form: Form = .usual, mugs: Int = 1000, options: [String] = []) throws
+    static func fresh(as form: Form? = nil, mugs: Int = 1000, options: [String] = []) throws
         -> RunningShop
     {
         let shop = try RunningShop(try Folder(), as: form, options: options)
