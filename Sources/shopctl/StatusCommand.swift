@@ -23,7 +23,7 @@ enum StatusCommand {
         let parts = status["parts"]?.array ?? []
         let isWell =
             status["status"]?.string == "ready"
-            && parts.allSatisfy { $0["state"]?.string == "up" }
+            && parts.allSatisfy { ["up", "elsewhere"].contains($0["state"]?.string) }
         return isWell ? 0 : 1
     }
 

@@ -43,6 +43,24 @@ import Testing
         try shop.eventuallyHolds("mug", onHand: 5, available: 5)
     }
 
+    @Test func `the status of a shop tells of a broker that is elsewhere`() throws {
+        guard let other = try WireBroker(.natsServer) else { return }
+        let shop = try RunningShop(try Folder(), as: .processes, options: ["--broker", other.url])
+        try shop.receive("mug", 10)
+        #expect(try shop.ended()["status"] == "completed")
+        func broker() throws -> JSON? {
+            let parts = try shop.get("/v1/status").json["parts"]?.array ?? []
+            return parts.first { $0["part"]?.string == "broker" }
+        }
+        let row = try broker()
+        #expect(row?["state"]?.string == "elsewhere" && row?["process"] == nil, "\(row ?? .null)")
+        #expect(row?["address"]?.string == other.url)
+        let shown = try Shopctl.run("status", "--url", shop.url)
+        #expect(shown.code == 0 && shown.output.contains(other.url), "\(shown)")
+        other.kill()
+        try eventually("it is silent") { try broker()?["state"]?.string == "silent" }
+    }
+
     @Test func `a broker that is not there ends the start with a word about it`() throws {
         let folder = try Folder()
         let started = try Shopctl.run(

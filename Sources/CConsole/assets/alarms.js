@@ -23,7 +23,7 @@ function ofParts(status) {
         todo: 'Run shopctl doctor: it says why. Put the files back as they were, or restore a '
           + 'backup and run shopctl epoch open.' });
     }
-    if (part.state !== 'up' && !(part.state === 'halted' && part.logHalted)) {
+    if (!['up', 'elsewhere'].includes(part.state) && !(part.state === 'halted' && part.logHalted)) {
       const isStarting = part.state === 'starting';
       found.push({ level: isStarting ? 'warn' : 'bad', what: `${part.part} is ${part.state}.`,
         todo: isStarting ? 'It should be up within seconds.'

@@ -134,7 +134,7 @@ export function badge(text, meaning) {
 /** The colour of an order's, a step's or a part's state. */
 export function meaning(state) {
   const known = {
-    good: ['completed', 'up', 'done', 'captured', 'delivered', 'sent', 'ready'],
+    good: ['completed', 'up', 'elsewhere', 'done', 'captured', 'delivered', 'sent', 'ready'],
     busy: ['placed', 'confirmed', 'packed', 'shipped', 'pending', 'waiting', 'starting',
       'not-begun', 'undoing', 'authorizing', 'authorized', 'capturing', 'voiding', 'handingOver',
       'handedOver', 'outForDelivery'],

@@ -112,5 +112,5 @@ function drawParts(status) {
     { name: 'Since', class: 'wide', cell: (part) => moment(part.startedAt) },
   ], status.parts ?? [], { caption: `Parts, ${plural((status.parts ?? []).length, 'part')}`,
     empty: 'No part has said that it is there.',
-    row: (part) => ({ class: part.state === 'up' ? null : 'wrong' }) });
+    row: (part) => ({ class: ['up', 'elsewhere'].includes(part.state) ? null : 'wrong' }) });
 }

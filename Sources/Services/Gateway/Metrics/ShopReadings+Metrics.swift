@@ -124,7 +124,7 @@ extension ShopReadings {
     private func writeParts(to text: inout MetricsText) {
         text.family("kassa_part_up", .gauge, "1 where a part of the shop says that it is up.")
         for part in parts {
-            text.sample(["part": part.part, "instance": part.instance], part.state == "up")
+            text.sample(["part": part.part, "instance": part.instance], part.isUp)
         }
         text.family(
             "kassa_part_resident_memory_bytes", .gauge, "Resident memory of a part's process.")

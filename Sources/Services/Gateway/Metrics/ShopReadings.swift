@@ -73,8 +73,10 @@ package struct ShopReadings: Sendable {
         package let part: String
         /// Tells one run from the next.
         package let instance: String
-        /// `starting`, `up`, `halted`, `silent` or `down`.
+        /// `starting`, `up`, `halted`, `silent` or `down`; of a broker that tells nothing of itself
+        /// `elsewhere`.
         package var state: String
+        package var isUp: Bool { state == "up" || state == "elsewhere" }
         /// Where it listens; nil for one without a port.
         package var address: String?
         package let version: String

@@ -181,15 +181,16 @@ final class StatusWatch: Sendable {
         return parts
     }
 
-    /// A part that nobody was told of: a service that is down, or a broker that is none of ours.
-    /// That it carries what others tell of themselves shows whether it is there.
+    /// A part that nobody was told of: a service that is down, or a broker that is none of ours,
+    /// or has told nothing yet. That it carries what others tell of themselves shows that it is
+    /// there.
     private func unannounced(_ part: ShopPart, at now: Timestamp) -> ShopReadings.Part {
         var reading = ShopReadings.Part(
             part: part.rawValue, instance: "", state: "down", version: "", process: 0,
             startedAt: .epoch)
         if part == .broker {
             let isHeard = peers.roster.all.contains { now - $0.heardAt < Roster.patience }
-            (reading.state, reading.address) = (isHeard ? "up" : "silent", broker)
+            (reading.state, reading.address) = (isHeard ? "elsewhere" : "silent", broker)
         }
         return reading
     }
