@@ -111,12 +111,14 @@ import Testing
         }
     }
 
-    @Test func `a halted log is seen, and its facts are still served`() throws {
-        let shop = try RunningShop.fresh()
+    @Test(arguments: RunningShop.Form.allCases)
+    func `a halted log is seen, and its facts are still served`(form: RunningShop.Form) throws {
+        let shop = try RunningShop.fresh(as: form)
         let id = try shop.ended()["id"]
         try shop.stop()
         _ = try sqlite(shop.folder.log("orders"), "UPDATE log SET halted = 'a test stopped it'")
-        let halted = try RunningShop(shop.folder)
+        // It says that it is up, though not all of it is.
+        let halted = try RunningShop(shop.folder, as: form)
         #expect(try halted.place().status == 503)
         try eventually("the halted log is seen, and no other is") {
             let scrape = try Scrape(halted)
