@@ -89,9 +89,11 @@ final class GatewayPart: Sendable {
 
     /// Whether reads are answered from rows that are whole and have caught up.
     var isReady: Bool { gateway.isReady }
-    /// Whether it does what it will by itself: it is ready, or a log has stopped, which only an
-    /// operator can mend and reads go on beside.
-    var isSettled: Bool { isReady || observatory.haltReason != nil }
+    /// Whether it does what it will by itself: it is ready, or its rows are filled and a log has
+    /// stopped, which only an operator can mend and reads go on beside.
+    var isSettled: Bool {
+        isReady || projections.lag != nil && observatory.haltReason != nil
+    }
 
     func askToStop() { projections.askToStop() }
 
