@@ -156,8 +156,7 @@ public struct JSONObject: Sendable {
 }
 
 extension String {
-    /// Whether both have the same bytes. (To `==` a composed and a decomposed letter are equal; it
-    /// is asked first as it is quick, and never tells equal bytes apart.)
+    /// Whether both have the same bytes. (To `==` a composed and a decomposed letter are equal.)
     func isExactly(_ other: String) -> Bool {
         guard utf8.count == other.utf8.count else { return false }
         var (one, other) = (self, other)

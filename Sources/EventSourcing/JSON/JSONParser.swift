@@ -220,8 +220,8 @@ private struct JSONParser {
         let (ones, highs) = (0x0101_0101_0101_0101 as UInt64, 0x8080_8080_8080_8080 as UInt64)
         while at + 8 <= text.count {
             let word = text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            // The high bit of a byte that is zero is set in each difference, of no lower one that
-            // counts.
+            // In each difference the first byte looked for has its high bit set. What it borrows
+            // may set that of a byte behind it, and never one where there is none to be found.
             let (quote, slash) = (word ^ ones &* 0x22, word ^ ones &* 0x5C)
             let ends = (quote &- ones) & ~quote | (slash &- ones) & ~slash
             let controls = (word &- ones &* 0x20) & ~word
