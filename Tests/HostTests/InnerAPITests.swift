@@ -61,6 +61,21 @@ struct InnerRoute: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: InnerRoute.all)
+    func `who asks for another part is told which this is, and nothing is done`(
+        route: InnerRoute
+    ) throws {
+        let rig = try InnerRig()
+        rig.open()
+        let other = try rig.ask(route.method, route.target, route.body, of: "payments")
+        #expect(other.status == 421)
+        #expect(other.text == "payments was asked for, and this is orders")
+        rig.taken.withLock { taken in
+            #expect(taken.commands.isEmpty && taken.owners.isEmpty && taken.counts.isEmpty)
+        }
+        #expect(try rig.ask(route.method, route.target, route.body, of: "orders").status == 200)
+    }
+
+    @Test(arguments: InnerRoute.all)
     func `until it is open, and once it is closed, only how it is can be asked`(
         route: InnerRoute
     ) throws {

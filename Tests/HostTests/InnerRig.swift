@@ -33,7 +33,7 @@ final class InnerRig {
         secret = try Secret.load(in: folder.path, SystemRuntime())
         let taken = taken
         api = InnerAPI(
-            secret: secret,
+            part: .orders, secret: secret,
             status: { counts in
                 taken.withLock { $0.counts.append(counts) }
                 return status()
@@ -66,16 +66,21 @@ final class InnerRig {
     }
 
     /// Asks, and shows the secret.
-    func ask(_ method: HTTPMethod, _ target: String, _ body: [UInt8] = []) throws -> HTTPResponse {
-        try ask(method, target, body, showing: "Bearer \(secret.text)")
+    ///
+    /// - Parameter part: who is asked for; nil where that is not said.
+    func ask(
+        _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], of part: String? = nil
+    ) throws -> HTTPResponse {
+        try ask(method, target, body, showing: "Bearer \(secret.text)", of: part)
     }
 
     /// Asks and waits for the answer, ten seconds at most.
     func ask(
-        _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], showing: String?
+        _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], showing: String?,
+        of part: String? = nil
     ) throws -> HTTPResponse {
         let answer = Monitor<HTTPResponse?>(nil)
-        try send(method, target, body, showing: showing) { response in
+        try send(method, target, body, showing: showing, of: part) { response in
             answer.withLock { $0 = response ?? .text(500, "dropped") }
             answer.wakeAll()
         }
@@ -89,10 +94,11 @@ final class InnerRig {
     /// - Parameter reply: told the answer; nil where it was dropped.
     func send(
         _ method: HTTPMethod, _ target: String, _ body: [UInt8] = [], showing: String?,
-        reply: @escaping @Sendable (HTTPResponse?) -> Void
+        of part: String? = nil, reply: @escaping @Sendable (HTTPResponse?) -> Void
     ) throws {
         var headers = HTTPHeaders()
         headers["Authorization"] = showing
+        headers["Kassa-Part"] = part
         let request = try HTTPRequest(method, "/inner/v1\(target)", headers: headers, body: body)
         router.handle(request, Responder(reply))
     }

@@ -72,6 +72,7 @@ final class PeersRig {
                     #expect(request.target == "/inner/v1/commands")
                     #expect(request.body == [1, 2, 3])
                     #expect(request.headers["Authorization"] == "Bearer \(rig.secret.text)")
+                    #expect(request.headers["Kassa-Part"] == "orders")
                 }
             }
         }
@@ -102,7 +103,7 @@ final class PeersRig {
         #expect(rig.heartbeat.roster.all.map(\.announcement) == [.sample()])
     }
 
-    @Test func `any answer but 503 is an answer`() throws {
+    @Test func `any answer but 503 and 421 is an answer`() throws {
         let rig = try PeersRig()
         let statuses: [HTTPStatus] = [200, 400, 401, 404, 409, 500, 502]
         try ScriptedServer.run(statuses.map { .answer($0, "so") }) { server in
@@ -110,6 +111,16 @@ final class PeersRig {
             for status in statuses { #expect(rig.call() == "\(status.code) so") }
             #expect(server.requests.count == statuses.count)
             #expect(rig.line?.retries == 0)
+        }
+    }
+
+    @Test func `an address that is another part's now carried nothing out`() throws {
+        let rig = try PeersRig()
+        let stranger = "orders was asked for, and this is payments"
+        try ScriptedServer.run([.answer(421, stranger), .answer(200, "so")]) { server in
+            rig.hear(.sample(port: server.port))
+            #expect(rig.call(isIdempotent: false) == "200 so")
+            #expect(server.requests.count == 2)
         }
     }
 

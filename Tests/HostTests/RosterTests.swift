@@ -1,5 +1,6 @@
 import Domain
 import EventSourcing
+import Foundation
 import Host
 import Testing
 
@@ -168,20 +169,6 @@ import Testing
         #expect(instances(roster) == ["2", "3", "4", "5", "a"])
     }
 
-    @Test func `those that were heard of late are preferred`() {
-        var roster = Roster()
-        roster.hear(.sample(.gateway, "a", port: 1), at: start)
-        let later = start + Roster.patience
-        roster.hear(.sample(.gateway, "b", port: 2), at: later)
-        func names(_ now: Timestamp) -> [String] {
-            roster.instances(of: .gateway, at: now).map(\.instance)
-        }
-        #expect(names(later + .microseconds(-1)) == ["a", "b"])
-        #expect(names(later) == ["b"])
-        #expect(names(later + .seconds(60)) == ["a", "b"])
-        #expect(roster.instances(of: .orders, at: later).isEmpty)
-    }
-
     @Test func `what was not heard for an hour is forgotten`() {
         var roster = Roster()
         roster.hear(.sample(.orders, "a"), at: start)
@@ -207,5 +194,71 @@ import Testing
         roster.hear(.sample(.gateway, "0", port: 1, health: .stopping), at: later)
         roster.hear(.sample(.gateway, "299", port: 300), at: later)
         #expect(roster.all.count == 256)
+    }
+
+    // MARK: An earlier run
+
+    @Test func `homes of an earlier run are homes until they are heard`() {
+        var roster = Roster(remembering: [.sample(.orders, "old"), .sample(.payments, "p")])
+        #expect(roster.all.isEmpty)
+        #expect(home(roster) == "old" && home(roster, .payments) == "p")
+        #expect(roster.homes.map(\.instance) == ["old", "p"])
+        roster.hear(.sample(.orders, "new", port: 4001), at: start)
+        #expect(home(roster) == "new" && home(roster, .payments) == "p")
+        #expect(roster.homes.map(\.instance) == ["new", "p"])
+        roster.hear(.sample(.payments, "p", health: .stopping), at: start)
+        #expect(home(roster, .payments) == nil)
+        #expect(roster.homes.map(\.instance) == ["new"])
+    }
+
+    @Test func `a part that has other shares now has none of those before`() {
+        let before = Announcement.sample(.orders, "old")
+        var roster = Roster(remembering: [before])
+        roster.hear(.sample(.orders, "a", port: 4001, shard: 0, shards: 2), at: start)
+        let homes = Set((0..<100).map { home(roster, .orders, "\($0)") })
+        #expect(homes == ["a", nil])
+    }
+
+    @Test func `a remembered place that is another part's now is nobody's home`() {
+        var roster = Roster(remembering: [.sample(.orders, "old")])
+        roster.hear(.sample(.payments, "p"), at: start)
+        #expect(home(roster) == nil && home(roster, .payments) == "p")
+    }
+
+    @Test func `who answers where it was is known, and silent until it is heard`() {
+        var roster = Roster(remembering: [.sample(.orders, "old")])
+        let now = start + .seconds(5)
+        // Whoever is not remembered is not found by a call.
+        roster.find(.sample(.payments, "p"), at: now)
+        roster.find(.sample(.orders, "elsewhere", port: 4001), at: now)
+        #expect(roster.all.isEmpty)
+        roster.find(.sample(.orders, "new"), at: now)
+        #expect(instances(roster) == ["new"] && home(roster) == "new")
+        #expect(roster.all.first.map { now - $0.heardAt } == Roster.patience)
+        // One that speaks takes its place.
+        roster.hear(.sample(.orders, "newer", port: 4001), at: now)
+        #expect(instances(roster) == ["newer"])
+    }
+
+    @Test func `a file keeps the homes, and one that cannot be read is as none`() throws {
+        let folder = try TemporaryFolder()
+        let file = RosterFile(path: "\(folder.path)/homes.json")
+        #expect(file.read().isEmpty)
+        let homes: [Announcement] = [
+            .sample(.orders, "a", host: "10.0.0.1", port: 4001),
+            .sample(.payments, "b", port: 4002, shard: 1, shards: 3, startedAt: start),
+        ]
+        file.keep(homes)
+        #expect(file.read() == homes)
+        file.keep([])
+        #expect(file.read().isEmpty)
+        for text in ["", "{", "[]", #"{"homes":7}"#, #"{"homes":[7]}"#, #"{"homes":[{}]}"#] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/homes.json"))
+            #expect(file.read().isEmpty, "\(text)")
+        }
+        // Where there is no folder nothing is kept, and nobody is troubled.
+        let lost = RosterFile(path: "\(folder.path)/none/homes.json")
+        lost.keep(homes)
+        #expect(lost.read().isEmpty)
     }
 }

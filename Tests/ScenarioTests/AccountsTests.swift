@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Whether a running shop's books balance, and what is said where they do not.
-@Suite struct AccountsTests {
+@Suite(.scenarios) struct AccountsTests {
     private func accounts(_ shop: RunningShop, _ query: String = "") throws -> JSON {
         let answer = try shop.get("/v1/accounts\(query)")
         guard answer.status == 200 else { throw Failure("\(answer)") }

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// What a program that runs a shop tells its allocator.
-@Suite struct AllocatorTests {
+@Suite(.scenarios) struct AllocatorTests {
     private static let variable = "GLIBC_TUNABLES"
     private static let settings = "glibc.malloc.tcache_count=64"
 

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// What `replay --verify` finds when somebody has changed the files.
-@Suite struct AuditTests {
+@Suite(.scenarios) struct AuditTests {
     /// A stopped shop with a completed order, and one that waits for its payment.
     private func stopped() throws -> Folder {
         let shop = try RunningShop.fresh(options: ["--pay-within", "3600"])

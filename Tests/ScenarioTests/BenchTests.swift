@@ -3,7 +3,7 @@ import Host
 import Testing
 
 /// `shopctl bench`: what it prints, and that its figures fit each other. How fast is never asked.
-@Suite struct BenchTests {
+@Suite(.scenarios) struct BenchTests {
     /// What `--json` printed.
     private struct Report {
         let kind: String

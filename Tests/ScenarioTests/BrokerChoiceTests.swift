@@ -7,7 +7,7 @@ import Net
 import Testing
 
 /// A shop whose broker is another process, and a broker that others listen to.
-@Suite struct BrokerChoiceTests {
+@Suite(.scenarios) struct BrokerChoiceTests {
     @Test(arguments: WireBroker.Kind.allCases)
     func `orders complete at a broker over NATS, killed and started again`(kind: WireBroker.Kind)
         throws

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Services of two builds side by side.
-@Suite struct BuildSkewTests {
+@Suite(.scenarios) struct BuildSkewTests {
     /// Exchanges all parts, one after the other, with a pause in which two builds work together.
     private func exchangeAll(_ shop: HandRunShop, for program: String, _ clients: Clients) throws {
         for part in HandRunShop.parts {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Real processes under load, hit by what a seed draws. The campaign is in `Tests/Chaos`.
-@Suite struct ChaosTests {
+@Suite(.scenarios) struct ChaosTests {
     private func campaign(_ arguments: [String]) throws -> Finished {
         try Shopctl.run(
             [

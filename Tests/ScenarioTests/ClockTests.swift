@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The machine's clock is set back while the shop works, and before it starts.
-@Suite struct ClockTests {
+@Suite(.scenarios) struct ClockTests {
     private func recorded(_ folder: Folder) throws -> [[String]] {
         try EventListings.services.map { service in
             try Shopctl.events(service, in: folder).map { $0["recordedAt"]?.string ?? "" }

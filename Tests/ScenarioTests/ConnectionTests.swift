@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// More connections and more bytes than a shop can hold: it refuses them, and serves the others.
-@Suite struct ConnectionTests {
+@Suite(.scenarios) struct ConnectionTests {
     /// Lets this process hold as many sockets as the machine allows, and says how many.
     private func raiseLimit() -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

@@ -6,7 +6,7 @@ import Testing
 
 /// The operator's console: how it is served, and what a browser makes of it. The ways of clicks are
 /// in `Tests/Console`.
-@Suite struct ConsoleTests {
+@Suite(.scenarios) struct ConsoleTests {
     @Test func `the console is served whole, under a policy that lets nothing else in`() throws {
         let shop = try RunningShop.fresh()
         let page = try shop.get("/console")

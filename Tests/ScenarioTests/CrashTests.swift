@@ -2,7 +2,7 @@ import Synchronization
 import Testing
 
 /// What the shop holds after it was killed in the middle of its work.
-@Suite struct CrashTests {
+@Suite(.scenarios) struct CrashTests {
     /// Kills the shop when so many orders are acknowledged under load.
     private func kill(_ shop: RunningShop, _ clients: Clients, round: Int, after count: Int) throws
     {

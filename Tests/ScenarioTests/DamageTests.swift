@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// Logs that are damaged or gone: the shop says which file and what to do, and begins no other.
-@Suite struct DamageTests {
+@Suite(.scenarios) struct DamageTests {
     /// A shop after three orders; stopped, or killed so that the newest lies beside the logs alone.
     private func ended(killed: Bool = false) throws -> (folder: Folder, ids: [String]) {
         let shop = try RunningShop.fresh()

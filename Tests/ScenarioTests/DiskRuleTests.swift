@@ -2,7 +2,7 @@ import Host
 import Testing
 
 /// When nothing new is taken for lack of room, and when the reserve is given out and filled.
-@Suite struct DiskRuleTests {
+@Suite(.scenarios) struct DiskRuleTests {
     /// A reserve of 64, whole.
     private func rules() -> DiskRules {
         var rules = DiskRules(reserve: 64)

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Disks that are full, too small, or not to be written: what goes on, and what is said.
-@Suite(.serialized) struct DiskTests {
+@Suite(.serialized, .scenarios) struct DiskTests {
     /// What clients were told, by key.
     private final class Clients: Sendable {
         let told = Mutex<[String: String]>([:])

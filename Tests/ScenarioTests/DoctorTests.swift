@@ -5,7 +5,7 @@ import Host
 import Testing
 
 /// `shopctl doctor`: each kind of damage is planted, and named.
-@Suite struct DoctorTests {
+@Suite(.scenarios) struct DoctorTests {
     struct Plant: CustomTestStringConvertible, Sendable {
         enum Way: Sendable {
             case sql(file: String, String)

@@ -4,7 +4,7 @@ import HTTP
 import Testing
 
 /// How orders end, whatever the provider, the carrier, the stock and the customer do.
-@Suite struct EndTests {
+@Suite(.scenarios) struct EndTests {
     struct Case: CustomTestStringConvertible, Sendable {
         var token = "tok_ok"
         var shipping = "ship_ok"

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// `shopctl export events`.
-@Suite struct ExportTests {
+@Suite(.scenarios) struct ExportTests {
     private func export(_ folder: Folder, _ more: String...) throws -> Finished {
         try Shopctl.run([Shopctl.path, "export", "events", "--data", folder.data] + more)
     }

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What a log acknowledges where the system says of a sync what is not so.
-@Suite struct FailingDiskTests {
+@Suite(.scenarios) struct FailingDiskTests {
     private static let writers = 4
 
     private func open(_ disk: Disk, _ number: Int = 0) throws -> EventLog {
@@ -72,9 +72,18 @@ import Testing
         #expect(throws: StoreError.self) { try EventLog(path: copy, name: name, at: .epoch) }
         disk.emptyHost()
         // What failed meanwhile may be told to the first who asks.
-        let log = try eventually("it is opened") {
-            try? EventLog(path: copy, name: name, at: .epoch)
-        }
+        var last: StoreError?
+        let log: EventLog
+        do {
+            log = try eventually("it is opened") {
+                do throws(StoreError) {
+                    return try EventLog(path: copy, name: name, at: .epoch)
+                } catch {
+                    last = error
+                    return nil
+                }
+            }
+        } catch { throw Failure("\(error): \(last.map { "\($0)" } ?? "")") }
         #expect(log.head == Position(2))
         let found = try disk.afterLossOfPower()
         defer { found.unmount() }

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// Too few files may be open: the shop says so, or waits, and goes on when there are more.
-@Suite struct FileLimitTests {
+@Suite(.scenarios) struct FileLimitTests {
     @Test(arguments: [20, 64, 200])
     func `where too few files may be open a shop does not start, and says so`(limit: Int) throws {
         let folder = try Folder()

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// `shopctl events` over all services, and while they come.
-@Suite struct FollowTests {
+@Suite(.scenarios) struct FollowTests {
     private func listed(_ arguments: [String], in folder: Folder) throws -> [JSON] {
         let done = try Shopctl.run(
             [Shopctl.path, "events", "--json", "--data", folder.data] + arguments)

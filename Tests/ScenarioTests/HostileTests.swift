@@ -4,7 +4,7 @@ import HTTP
 import Testing
 
 /// Requests that are wrong in every way: each is refused as a problem, and the shop lives on.
-@Suite struct HostileTests {
+@Suite(.scenarios) struct HostileTests {
     private static let line = #"{"sku":"mug","quantity":1,"unitPrice":750}"#
 
     private static func order(_ lines: String, _ more: String = "") -> String {

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Files that cannot be imported: told before anything is sent.
-@Suite struct ImportRefusalTests {
+@Suite(.scenarios) struct ImportRefusalTests {
     private static let header =
         "invoice_no,stock_code,description,quantity,invoiced_at,unit_price,customer_id,country\n"
     private static let row = "1,a,MUG,1,2010-12-01 08:26:00,1.00,17850,France\n"

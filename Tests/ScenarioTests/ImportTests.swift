@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// A file's orders, brought into a running shop by a process of their own.
-@Suite struct ImportTests {
+@Suite(.scenarios) struct ImportTests {
     /// What the sample's README states.
     private enum Sample {
         static let path = Shopctl.root.appendingPathComponent("Examples/online-retail-500.csv.gz")

@@ -3,7 +3,7 @@ import Host
 import Testing
 
 /// When new work is refused for what waits.
-@Suite struct LoadRulesTests {
+@Suite(.scenarios) struct LoadRulesTests {
     private typealias Reader = LoadRules.Reader
 
     /// A shop that is busy sooner than usual, so that the numbers are small.

@@ -5,7 +5,7 @@ import HTTP
 import Testing
 
 /// What the processes of a running shop say, and how it is found again.
-@Suite struct LogTests {
+@Suite(.scenarios) struct LogTests {
     private func logs(_ shop: RunningShop, _ arguments: String...) throws -> [JSON] {
         let done = try Shopctl.run(
             [Shopctl.path, "logs", "--json", "--data", shop.folder.data] + arguments)

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// The benches of growth and of rebuilding, on a scale that only shows that they measure.
-@Suite struct LongLogBenchTests {
+@Suite(.scenarios) struct LongLogBenchTests {
     private func figures(_ arguments: String...) throws -> [String: Double] {
         let folder = try Folder()
         let done = try Shopctl.run(

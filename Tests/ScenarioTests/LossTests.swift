@@ -5,7 +5,7 @@ import HTTP
 import Testing
 
 /// Files that are lost, damaged or older than they were, while the shop stands still.
-@Suite struct LossTests {
+@Suite(.scenarios) struct LossTests {
     /// A stopped shop with a few completed orders, and a few that are under way.
     private func stopped(token: String = "tok_ok") throws -> (folder: Folder, ids: [String]) {
         let shop = try RunningShop.fresh(as: .single)

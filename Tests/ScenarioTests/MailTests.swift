@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Mails as files: each once, whole or not at all.
-@Suite struct MailTests {
+@Suite(.scenarios) struct MailTests {
     private let place: Place
     private let clock = MailClock()
 

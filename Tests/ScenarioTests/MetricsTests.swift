@@ -4,7 +4,7 @@ import HTTP
 import Testing
 
 /// What a running shop tells whoever watches it.
-@Suite struct MetricsTests {
+@Suite(.scenarios) struct MetricsTests {
     private static let services = ["orders", "payments", "deliveries", "notifications"]
 
     private func head(_ service: String, _ folder: Folder) throws -> Double? {

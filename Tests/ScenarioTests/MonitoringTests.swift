@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The alerts, the scrape configuration and the dashboard in `Examples/monitoring`, against a shop.
-@Suite struct MonitoringTests {
+@Suite(.scenarios) struct MonitoringTests {
     private static let folder = "\(Shopctl.root.path)/Examples/monitoring"
 
     private func text(_ path: String) throws -> String {

@@ -7,7 +7,7 @@ import Orders
 import Testing
 
 /// A running shop under an operator's hand, by the command line.
-@Suite struct OperatorTests {
+@Suite(.scenarios) struct OperatorTests {
     private func shopctl(_ shop: RunningShop, _ arguments: String...) throws -> Finished {
         try Shopctl.run([Shopctl.path] + arguments + ["--url", shop.url])
     }

@@ -2,7 +2,7 @@ import EventSourcing
 import Testing
 
 /// `shopctl replay order`, and the proof of one service alone.
-@Suite struct OrderReplayTests {
+@Suite(.scenarios) struct OrderReplayTests {
     private func replay(_ id: String, in folder: Folder, _ more: String...) throws -> JSON {
         let done = try Shopctl.run(
             [Shopctl.path, "replay", "order", id, "--json", "--data", folder.data] + more)

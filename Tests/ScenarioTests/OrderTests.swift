@@ -4,7 +4,7 @@ import HTTP
 import Testing
 
 /// An order's way through all services, as a client sees it.
-@Suite struct OrderTests {
+@Suite(.scenarios) struct OrderTests {
     private let services = ["orders", "payments", "deliveries", "notifications"]
 
     @Test func `a placed order completes in all services and the reads show it`() throws {

@@ -5,7 +5,7 @@ import HTTP
 import Testing
 
 /// Far more clients than a shop can answer, all at once.
-@Suite struct OverloadTests {
+@Suite(.scenarios) struct OverloadTests {
     private static let clients = 4_000
 
     private func request(_ port: UInt16) -> [UInt8] {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What clients of NATS that others wrote find. The cases are in `Tests/Peers`.
-@Suite struct PeerTests {
+@Suite(.scenarios) struct PeerTests {
     @Test(arguments: ["broker", "nats-server"])
     func `nats-py and libnats find what they rely on, before and after a kill`(server: String)
         throws

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// `shopctl order place --file`, and `order watch`.
-@Suite struct PlacingTests {
+@Suite(.scenarios) struct PlacingTests {
     private func shopctl(_ arguments: [String], at shop: RunningShop) throws -> Finished {
         try Shopctl.run([Shopctl.path] + arguments + ["--url", shop.url])
     }

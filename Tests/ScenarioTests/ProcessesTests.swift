@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// A shop whose parts are a process each.
-@Suite struct ProcessesTests {
+@Suite(.scenarios) struct ProcessesTests {
     private static let parts = [
         "broker", "orders", "payments", "deliveries", "notifications", "gateway",
     ]
@@ -204,6 +204,37 @@ import Testing
             child.signal(SIGTERM)
             #expect(try child.end() == 0, "\(child.standardError)")
         }
+    }
+
+    @Test func `a gateway that starts while the broker stands still finds the services`() throws {
+        let shop = try RunningShop.fresh(as: .processes)
+        let before = try shop.ended()
+        let known = try processes(shop)
+        let (broker, gateway) = (try #require(known["broker"]), try #require(known["gateway"]))
+        // What it has heard it writes down within a moment.
+        try eventually("the homes are kept") {
+            let kept = FileManager.default.contents(
+                atPath: "\(shop.folder.data)/gateway/homes.json")
+            return try kept.map { try JSON(parsing: Array($0))["homes"]?.array?.count == 4 }
+                ?? false
+        }
+        kill(broker, SIGSTOP)
+        defer { kill(broker, SIGCONT) }
+        kill(gateway, SIGKILL)
+        let placed = try eventually("orders are accepted again") { () -> Answer? in
+            guard let answer = try? shop.place(), answer.status == 201 else { return nil }
+            return answer
+        }
+        #expect(try shop.get("/v1/orders/\(before["id"])")["status"] == "completed")
+        try eventually("all services are seen at work") { () -> Bool in
+            let parts = (try? shop.get("/v1/status"))?.json["parts"]?.array ?? []
+            return parts.count { $0["state"]?.string == "up" } == 5
+        }
+        kill(broker, SIGCONT)
+        #expect(try shop.end(of: placed["id"])["status"] == "completed")
+        #expect(try processes(shop)["gateway"] != gateway)
+        try shop.stop()
+        #expect(try Shopctl.verify(shop.folder).code == 0)
     }
 
     @Test func `the parts end with whoever started them`() throws {

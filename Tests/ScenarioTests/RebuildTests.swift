@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// A read store that is built anew while a real shop runs.
-@Suite struct RebuildTests {
+@Suite(.scenarios) struct RebuildTests {
     /// Places orders and reads them back with their token, until it is told to end.
     private final class Traffic: Sendable {
         let placed = Mutex<[String]>([])

@@ -3,7 +3,7 @@ import HTTP
 import Testing
 
 /// What a client that repeats itself gets.
-@Suite struct RepeatTests {
+@Suite(.scenarios) struct RepeatTests {
     private func placed(_ shop: RunningShop) throws -> Int {
         try Shopctl.events("orders", in: shop.folder)
             .filter { $0["type"]?.string == "order.placed" }.count

@@ -4,7 +4,7 @@ import HTTP
 import Testing
 
 /// `shopctl order list`, `report` and `export orders`.
-@Suite struct ReportTests {
+@Suite(.scenarios) struct ReportTests {
     private func shopctl(_ arguments: [String], at shop: RunningShop) throws -> Finished {
         try Shopctl.run([Shopctl.path] + arguments + ["--url", shop.url])
     }

@@ -11,7 +11,7 @@ private final class Watch: Sendable {
 }
 
 /// Where a shop cannot start, and what it says then.
-@Suite struct StartTests {
+@Suite(.scenarios) struct StartTests {
     private func up(_ folder: Folder, port: String = "0") throws -> Finished {
         try Shopctl.run("up", "--port", port, "--data", folder.data)
     }
@@ -36,6 +36,16 @@ private final class Watch: Sendable {
         #expect(try shop.ended()["status"] == "completed")
         try shop.stop()
         try RunningShop(shop.folder).stop()
+    }
+
+    @Test(arguments: [["--single-process"], []])
+    func `a port that is taken is said once`(options: [String]) throws {
+        let (shop, folder) = (try RunningShop.fresh(), try Folder())
+        let refused = try Shopctl.run(
+            [Shopctl.path, "up", "--port", "\(shop.port)", "--data", folder.data] + options)
+        expectRefusal(refused, "port \(shop.port) is taken", "take another port")
+        #expect(refused.error.components(separatedBy: "is taken").count == 2, "\(refused.error)")
+        try shop.stop()
     }
 
     @Test func `a start in vain closes no file of others`() throws {

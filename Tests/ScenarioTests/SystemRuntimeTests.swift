@@ -4,7 +4,7 @@ import Host
 import Synchronization
 import Testing
 
-@Suite struct SystemRuntimeTests {
+@Suite(.scenarios) struct SystemRuntimeTests {
     @Test func `no random number is given twice, whoever asks`() {
         let runtime = SystemRuntime()
         let all = Mutex<[UInt64]>([])

@@ -6,7 +6,7 @@ import Net
 import Testing
 
 /// What a collector of OpenTelemetry's, by its own definitions, sees of a shop.
-@Suite struct TraceTests {
+@Suite(.scenarios) struct TraceTests {
     /// `Tests/Peers/otlp_collector.py`, which reads posts with `opentelemetry-proto`.
     private final class Collector {
         private let child: Child

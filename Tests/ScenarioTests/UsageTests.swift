@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What somebody gets who types something wrong.
-@Suite struct UsageTests {
+@Suite(.scenarios) struct UsageTests {
     private static let commands = [
         [], ["up"], ["order"], ["order", "place"], ["order", "get"], ["order", "cancel"],
         ["order", "list"], ["order", "watch"], ["report"], ["report", "revenue"],

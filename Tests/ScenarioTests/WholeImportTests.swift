@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The whole data set, where it lies beside the package: a year's invoices of a shop.
-@Suite struct WholeImportTests {
+@Suite(.scenarios) struct WholeImportTests {
     private static let folder = Shopctl.root.deletingLastPathComponent()
         .appendingPathComponent("shared/data/online-retail")
 

@@ -69,6 +69,11 @@ package final class DataFolder: Sendable {
     /// Locked by whichever process runs the part.
     static func lock(of part: ShopPart, in path: String) -> String { "\(path)/\(part)/.running" }
 
+    /// Where a part that is a process remembers the others.
+    static func roster(of part: ShopPart, in path: String) -> RosterFile {
+        RosterFile(path: "\(path)/\(part)/homes.json")
+    }
+
     private static func make(_ path: String) throws(Failure) {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue

@@ -6,7 +6,8 @@ import Synchronization
 
 /// Says over the broker, several times a second, that this process is there, and hears who else is.
 ///
-/// While the broker is away nothing is said and nothing heard; what was heard before stays.
+/// While the broker is away nothing is said and nothing heard; what was heard before stays, and
+/// where the others' homes were is kept in a file.
 package final class Heartbeat: Sendable {
     private static let pause = Duration.milliseconds(500)
     /// How often anybody is answered at once at most: many may come at the same time.
@@ -21,21 +22,30 @@ package final class Heartbeat: Sendable {
         /// Whether it may have changed since it was last said.
         var isNews = true
         var isStopping = false
-        var roster = Roster()
+        var roster: Roster
+        /// The instances of the homes that the file has.
+        var kept: [String] = []
     }
 
     private let address: NATSAddress
     private let runtime: any Runtime
     private let notice: @Sendable (String) -> Void
-    private let state = Monitor(State())
+    private let file: RosterFile?
+    private let state: Monitor<State>
     private let worker = Mutex<Worker?>(nil)
 
-    /// - Parameter notice: told what an operator should know of the broker.
+    /// - Parameters:
+    ///   - file: where the others' homes are kept; nil for who calls nobody.
+    ///   - notice: told what an operator should know of the broker.
     package init(
-        _ address: NATSAddress, _ runtime: any Runtime,
+        _ address: NATSAddress, _ runtime: any Runtime, file: RosterFile? = nil,
         notice: @escaping @Sendable (String) -> Void
     ) {
         (self.address, self.runtime, self.notice) = (address, runtime, notice)
+        self.file = file
+        let homes = file?.read() ?? []
+        state = Monitor(
+            State(roster: Roster(remembering: homes), kept: homes.map(\.instance)))
     }
 
     /// Begins to say who this process is, as starting until it says otherwise.
@@ -122,6 +132,7 @@ package final class Heartbeat: Sendable {
             let now = Moment.now()
             if isOver || now >= next || isNews {
                 try say(link, asks: false)
+                keep()
                 next = now + Self.pause
             }
             if isOver { return }
@@ -136,6 +147,25 @@ package final class Heartbeat: Sendable {
                 answers = .now() + Self.answerPause
             }
         }
+    }
+
+    /// Writes the homes down where others are known than the file has.
+    private func keep() {
+        guard let file else { return }
+        let homes = state.withLock { (state) -> [Announcement]? in
+            let homes = state.roster.homes
+            let instances = homes.map(\.instance)
+            guard instances != state.kept else { return nil }
+            state.kept = instances
+            return homes
+        }
+        if let homes { file.keep(homes) }
+    }
+
+    /// Takes in what a process says of itself when it is called, where it was not heard yet.
+    func find(_ announcement: Announcement) {
+        let now = runtime.now()
+        state.withLock { $0.roster.find(announcement, at: now) }
     }
 
     private var isNews: Bool { state.withLock { $0.isNews } }

@@ -15,6 +15,11 @@ package final class InnerAPI: Sendable {
     static let prefix = "/inner/v1"
     /// Says that nothing was done, as the part is not open yet or any more.
     static let notOpen: HTTPStatus = 503
+    /// Says that nothing was done, as another part than was asked for is there: an address that is
+    /// remembered may be somebody else's now.
+    static let misdirected: HTTPStatus = 421
+    /// Which part is asked for; whoever leaves it out means whichever is there.
+    static let partHeader = "Kassa-Part"
     /// A page of a feed may be large.
     static var limits: MessageLimits {
         var limits = MessageLimits()
@@ -48,6 +53,7 @@ package final class InnerAPI: Sendable {
         }
     }
 
+    private let part: ShopPart
     private let secret: Secret
     private let status: @Sendable (_ counts: Bool) -> PartStatus?
     private let checkpoints: @Sendable () throws -> [String: Checkpoint]
@@ -59,10 +65,12 @@ package final class InnerAPI: Sendable {
     ///     before it is known. Called on a thread of its own.
     ///   - checkpoints: what its file has of others' logs, by source name; as `status`.
     package init(
-        secret: Secret, status: @escaping @Sendable (_ counts: Bool) -> PartStatus?,
+        part: ShopPart, secret: Secret,
+        status: @escaping @Sendable (_ counts: Bool) -> PartStatus?,
         checkpoints: @escaping @Sendable () throws -> [String: Checkpoint]
     ) {
-        (self.secret, self.status, self.checkpoints) = (secret, status, checkpoints)
+        (self.part, self.secret) = (part, secret)
+        (self.status, self.checkpoints) = (status, checkpoints)
     }
 
     /// From now on all is served.
@@ -107,6 +115,10 @@ package final class InnerAPI: Sendable {
     ) {
         guard secret.admits(request.headers["Authorization"]) else {
             return responder.respond(.text(401, "This is for the shop's own processes."))
+        }
+        if let asked = request.headers[Self.partHeader], asked != "\(part)" {
+            return responder.respond(
+                .text(Self.misdirected, "\(asked) was asked for, and this is \(part)"))
         }
         handle(request, responder)
     }

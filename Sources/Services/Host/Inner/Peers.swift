@@ -109,6 +109,10 @@ package final class Peers: Sendable {
     }
 
     var roster: Roster { heartbeat.roster }
+
+    /// Takes in what a process says of itself in an answer.
+    func find(_ announcement: Announcement) { heartbeat.find(announcement) }
+
     /// The run of this process; nil before it is announced.
     var own: String? { heartbeat.own?.instance }
 
@@ -180,8 +184,9 @@ package final class Peers: Sendable {
     ) {
         count(result, home.instance)
         switch result {
-        // It is there, and not open yet: nothing was done.
-        case .success(let response) where response.status == InnerAPI.notOpen:
+        // It is there and not open yet, or another part is there: nothing was done.
+        case .success(let response)
+        where [InnerAPI.notOpen, InnerAPI.misdirected].contains(response.status):
             again(
                 attempt, home, .unavailable(String(decoding: response.body, as: UTF8.self)))
         case .success(let response): attempt.reply(.success(response))
@@ -241,13 +246,15 @@ package final class Peers: Sendable {
     private func request(_ call: Call) -> HTTPRequest? {
         try? HTTPRequest(
             call.method, InnerAPI.prefix + call.target,
-            headers: ["Authorization": secret.authorization], body: call.body)
+            headers: [
+                "Authorization": secret.authorization, InnerAPI.partHeader: "\(call.part)",
+            ], body: call.body)
     }
 
     /// Lets go of processes that are gone.
     private func forgetOthers(_ lines: inout [String: Line]) {
-        let known = Set(heartbeat.roster.all.map(\.announcement.instance))
-        lines = lines.filter { known.contains($0.key) }
+        let roster = heartbeat.roster
+        lines = lines.filter { roster.knows($0.key) }
     }
 }
 

@@ -79,6 +79,7 @@ final class StatusWatch: Sendable {
     private func took(_ result: Result<HTTPResponse, Peers.Failure>, _ part: ShopPart) {
         let now = runtime.now()
         let status = (try? result.get()).flatMap { try? PartStatus($0.body) }
+        if let status { peers.find(status.announcement) }
         state.withLock { state in
             state.asked.remove(part)
             guard let status else { return }

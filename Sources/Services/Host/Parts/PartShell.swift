@@ -32,7 +32,9 @@ final class PartShell: Sendable {
             in: shop.data, runtime,
             isNew: access(file ?? DataFolder.readStore(in: shop.data), F_OK) != 0)
         let address = settings.broker.showing(token: secret.text)
-        let heartbeat = Heartbeat(address, runtime, notice: shop.say())
+        let heartbeat = Heartbeat(
+            address, runtime, file: DataFolder.roster(of: settings.part, in: shop.data),
+            notice: shop.say())
         peers = try Peers(heartbeat, secret, runtime)
         broker = NATSBroker(address, name: "\(settings.part)", runtime: runtime)
         holdings = HoldingsWatch(broker)
@@ -56,7 +58,7 @@ final class PartShell: Sendable {
     ) -> InnerAPI {
         let (heartbeat, disk, holdings, tracing) = (heartbeat, disk, holdings, tracing)
         return InnerAPI(
-            secret: secret,
+            part: settings.part, secret: secret,
             status: { counts in
                 guard let own = heartbeat.own else { return nil }
                 var status = PartStatus(own)
@@ -129,7 +131,7 @@ extension PartShell {
         var (told, missing): ([[String: Checkpoint]], [String]) = ([], [])
         for part in ShopPart.allCases where part != settings.part && part.readsOf(log) {
             let left = max(deadline - .now(), .milliseconds(50))
-            _ = heartbeat.wait(left) { $0.home(of: part, key: "") }
+            _ = heartbeat.wait(left) { $0.hasHeard(part) ? true : nil }
             do {
                 told.append(
                     try Checkpoint.checkpoints(

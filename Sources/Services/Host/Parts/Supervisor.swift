@@ -54,6 +54,8 @@ package final class Supervisor {
     private static let mostFailures = 10
     /// What is to end by itself and does not is killed.
     private static let patience = Duration.seconds(15)
+    /// What a program that cannot go on begins to say.
+    private static let lastWords = "shopctl: "
     /// How a process is told who supervises it.
     package static let variable = "KASSA_SUPERVISOR"
 
@@ -189,6 +191,8 @@ package final class Supervisor {
             } else {
                 if isError {
                     runs[index].lastError = WrittenLine(json: text.utf8)?.message ?? text
+                    // Why a part ended before all were ready is said once, as why the shop did.
+                    if !wasReady, runs[index].lastError.hasPrefix(Self.lastWords) { continue }
                 }
                 tell(.line(part, text, isError: isError))
             }
