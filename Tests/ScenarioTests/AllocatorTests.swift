@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func `a shop has its own settings, once, and is the process that was started`() throws {
-        let shop = try RunningShop.fresh()
+        let shop = try RunningShop.fresh(as: .single)
         let found = try tunables(of: shop.child.process)
         if ProcessInfo.processInfo.environment[Self.variable] == nil {
             #expect(found == ["\(Self.variable)=\(Self.settings)"])

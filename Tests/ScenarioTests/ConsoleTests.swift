@@ -69,7 +69,7 @@ import Testing
             }
         }
         try says("take the shop away")
-        shop.child.kill()
+        shop.kill()
         try says("bring the shop back")
         shop = try RunningShop(folder, port: port, options: options)
         let code = try clicks.end(within: 120)

@@ -12,7 +12,7 @@ import Testing
                 clients.load(shop, "r\(round)c\(index)")
                 return nil
             }
-            defer { shop.child.kill() }
+            defer { shop.kill() }
             do {
                 try eventually("\(count) orders are acknowledged") {
                     clients.told.withLock { $0.count } >= before + count
@@ -46,7 +46,7 @@ import Testing
         let folder = shop.folder
         let ids = try (0..<20).map { _ in try shop.accepted()["id"] }
         for _ in 0..<5 {
-            shop.child.kill()
+            shop.kill()
             shop = try RunningShop(folder)
         }
         for id in ids { #expect(try shop.end(of: id)["status"] == "completed") }

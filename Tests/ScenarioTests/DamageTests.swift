@@ -9,7 +9,7 @@ import Testing
     private func ended(killed: Bool = false) throws -> (folder: Folder, ids: [String]) {
         let shop = try RunningShop.fresh()
         let ids = try (0..<3).map { _ in try shop.ended()["id"] }
-        if killed { shop.child.kill() } else { try shop.stop() }
+        if killed { shop.kill() } else { try shop.stop() }
         return (shop.folder, ids)
     }
 

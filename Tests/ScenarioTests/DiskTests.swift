@@ -159,12 +159,12 @@ import Testing
         #expect(try again.cancel(id).status == 202)
         #expect(try again.end(of: id)["status"] == "cancelled")
         try disk.fill(leaving: 0)
-        again.child.kill()
+        again.kill()
         do {
             // Where the files' own tails have room it starts.
             let full = try RunningShop(disk.folder, options: Self.reserve)
             expectRefusal(try full.place())
-            full.child.kill()
+            full.kill()
         } catch { #expect("\(error)".contains("is full"), "\(error)") }
         disk.empty()
         let last = try RunningShop(disk.folder, options: Self.reserve)

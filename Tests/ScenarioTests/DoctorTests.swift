@@ -184,9 +184,13 @@ import Testing
             return checks
         }
         let running = try expectSound(port: shop.port)
-        #expect(running["running shop"]?["finding"]?.string == "process \(shop.child.process)")
+        let found = running["running shop"]?["finding"]?.string ?? ""
+        #expect(
+            RunningShop.Form.usual == .single
+                ? found == "process \(shop.child.process)"
+                : found.hasPrefix("processes \(shop.child.process) (shop), "))
         #expect(running["port"]?["finding"]?.string?.contains("a shop answers") == true)
-        shop.child.kill()
+        shop.kill()
         let killed = try expectSound()
         #expect(killed["orders log"]?["finding"]?.string?.contains("not closed cleanly") == true)
         try RunningShop(shop.folder).stop()
@@ -235,7 +239,7 @@ import Testing
         }
         let shop = try RunningShop.fresh()
         _ = try shop.ended()
-        shop.child.kill()
+        shop.kill()
         let killed = try contents(shop.folder)
         #expect(try doctor(shop.folder.data).code == 0)
         #expect(try contents(shop.folder) == killed)

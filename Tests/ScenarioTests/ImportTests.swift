@@ -128,7 +128,7 @@ import Testing
         let importer = try Child(
             command(shop, Sample.path), output: "\(shop.folder.path)/importer")
         try waitForOrders(60, shop, importer)
-        shop.child.kill()
+        shop.kill()
         let again = try RunningShop(shop.folder, port: port.number)
         // It has waited, and goes on by itself.
         #expect(try importer.end(within: 300) == 0, "\(importer.standardError)")

@@ -3,14 +3,17 @@ import Glibc
 import Messaging
 import Synchronization
 
-/// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left.
+/// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left; once
+/// a second where it keeps none.
 ///
 /// A thread of its own does so; see `DiskRules` for what it decides.
 final class DiskWatch: Sendable {
-    /// What was last seen.
+    /// What was last seen, in bytes.
     struct Reading: Sendable {
         var free: Int64 = 0
+        /// What is kept for when the rest is full.
         var held: Int64 = 0
+        /// Whether nothing new is to be taken.
         var isStopped = false
     }
 
@@ -20,9 +23,8 @@ final class DiskWatch: Sendable {
         var isStopping = false
     }
 
-    private static let pause = Duration.milliseconds(50)
-
     private let folder: String
+    private let pause: Duration
     private let file: ReserveFile
     private let notice: @Sendable (LogLine) -> Void
     private let state: Monitor<State>
@@ -35,8 +37,8 @@ final class DiskWatch: Sendable {
     ///   - reserve: bytes; 0 keeps none.
     ///   - notice: told what an operator should know of the disk.
     init(folder: String, reserve: Int64, notice: @escaping @Sendable (LogLine) -> Void) {
-        self.folder = folder
-        self.notice = notice
+        (self.folder, self.notice) = (folder, notice)
+        pause = reserve > 0 ? .milliseconds(50) : .seconds(1)
         file = ReserveFile("\(folder)/reserve")
         state = Monitor(State(rules: DiskRules(reserve: reserve)))
         file.cut(to: reserve)
@@ -44,7 +46,6 @@ final class DiskWatch: Sendable {
         // Once more: the first look may have filled or released.
         look(isFirst: true)
         sayIfSmall()
-        guard reserve > 0 else { return }
         worker.withLock { $0 = Worker("disk-watch", .awaited) { [weak self] in self?.run() } }
     }
 
@@ -68,7 +69,7 @@ final class DiskWatch: Sendable {
 
     private func run() {
         while true {
-            let isOver = state.wait(until: .now() + Self.pause) {
+            let isOver = state.wait(until: .now() + pause) {
                 (state) -> Monitor<State>.Look<Bool> in
                 state.isStopping ? .done(true) : .wait(atMost: nil)
             }

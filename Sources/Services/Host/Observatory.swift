@@ -12,7 +12,6 @@ struct Observatory: Sendable {
     let services: GatewayPart.Services
     let projections: ProjectionRunner
     let freshness: Freshness
-    let disk: DiskWatch
     let load: LoadWatch
     let runtime: any Runtime
     let startedAt: Timestamp
@@ -24,10 +23,10 @@ struct Observatory: Sendable {
 
     init(
         services: GatewayPart.Services, projections: ProjectionRunner, freshness: Freshness,
-        disk: DiskWatch, load: LoadWatch, runtime: any Runtime
+        load: LoadWatch, runtime: any Runtime
     ) {
         (self.services, self.projections) = (services, projections)
-        (self.freshness, self.disk, self.load) = (freshness, disk, load)
+        (self.freshness, self.load) = (freshness, load)
         (self.runtime, startedAt) = (runtime, runtime.now())
     }
 
@@ -62,9 +61,9 @@ struct Observatory: Sendable {
         readings.isProjectionStale = freshness.staleReason != nil
         let mails = services.mails()
         (readings.mailsSent, readings.mailsFailed) = (mails.sent, mails.failed)
-        let (disk, load) = (disk.reading, load.reading)
+        let (disk, load) = (services.disk(), load.reading)
         readings.disk = .init(
-            free: disk.free, reserve: disk.held, isIntakeStopped: services.isDiskFull())
+            free: disk.free, reserve: disk.held, isIntakeStopped: disk.isStopped)
         readings.load = .init(backlog: load.backlog, isIntakeStopped: load.isStopped)
         readings.server = statistics
         readings.process = .read()
@@ -75,7 +74,7 @@ struct Observatory: Sendable {
 
     /// Why nothing new is taken; nil where it is.
     @Sendable func intakeRefusal() -> IntakeRefusal? {
-        if services.isDiskFull() { return .diskFull }
+        if services.disk().isStopped { return .diskFull }
         return load.reading.isStopped ? .overloaded : nil
     }
 

@@ -72,6 +72,17 @@ final class Child: Sendable {
         try eventually("process \(process) ends", within: limit) { exitCode }
     }
 
+    /// The processes that it has started and that run.
+    var children: [pid_t] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { pid_t($0) }.filter { process in
+            let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+            // Behind the name, which may hold anything: its state, and who started it.
+            let rest = status?.split(separator: ")").last?.split(separator: " ") ?? []
+            return rest.count > 1 && rest[1] == "\(self.process)" && rest[0] != "Z"
+        }
+    }
+
     /// Ends it as a loss of power to the process would: it can do nothing about it.
     func kill() {
         guard exitCode == nil else { return }

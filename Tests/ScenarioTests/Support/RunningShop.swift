@@ -10,6 +10,7 @@ final class RunningShop: Sendable {
     let port: UInt16
     let client: HTTPClient
     let child: Child
+    private let form: Form
 
     /// How a shop is run.
     enum Form: String, CaseIterable, Sendable {
@@ -40,6 +41,7 @@ final class RunningShop: Sendable {
         self.folder = folder
         let choosesBroker = form != nil || options.contains { $0.hasPrefix("--broker") }
         let form = form ?? .usual
+        self.form = form
         let broker =
             Self.usesNATS && !choosesBroker ? ["--broker", try folder.natsServer()] : []
         child = try Child(
@@ -62,6 +64,7 @@ final class RunningShop: Sendable {
     /// - Parameter child: what its notices come from.
     init(_ folder: Folder, _ child: Child, port: UInt16) {
         (self.folder, self.child, self.port) = (folder, child, port)
+        form = .single
         url = "http://127.0.0.1:\(port)"
         client = HTTPClient(port: port)
     }
@@ -79,6 +82,16 @@ final class RunningShop: Sendable {
 
     /// What it told its operator.
     var notices: String { child.standardError }
+
+    /// Ends all of it as a loss of power would.
+    func kill() {
+        if form == .processes {
+            // It is to start nobody anew, nor to tell the others to end.
+            child.signal(SIGSTOP)
+            for process in child.children { Glibc.kill(process, SIGKILL) }
+        }
+        child.kill()
+    }
 
     /// Ends it as Ctrl-C does.
     func stop() throws {

@@ -5,14 +5,6 @@ import Telemetry
 
 /// What a process of a shop says when it is asked how it is.
 package struct PartStatus: Sendable {
-    struct Disk: Sendable {
-        var free: Int64 = 0
-        /// What is kept for when the rest is full.
-        var held: Int64 = 0
-        /// Whether it wants nothing new to be taken.
-        var isStopped = false
-    }
-
     struct Mails: Sendable {
         var sent: Int64 = 0
         var failed: Int64 = 0
@@ -23,7 +15,7 @@ package struct PartStatus: Sendable {
     var sight: ServiceSight?
     /// Whether it has what must be counted in files.
     var isCounted = false
-    var disk = Disk()
+    var disk = DiskWatch.Reading()
     var mails: Mails?
     /// What the broker holds of what it publishes, where that is known.
     var streams: [StreamHoldings] = []
@@ -74,7 +66,7 @@ package struct PartStatus: Sendable {
         announcement = try Announcement(json)
         if json["service"] != nil { sight = try ServiceSight(try json.object("service")) }
         isCounted = try json.flag("isCounted")
-        disk = Disk(
+        disk = DiskWatch.Reading(
             free: try json.integer("diskFree"), held: try json.integer("diskHeld"),
             isStopped: try json.flag("isIntakeStopped"))
         if let sent = try json.optionalInteger("mailsSent") {

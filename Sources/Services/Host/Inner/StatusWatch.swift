@@ -145,10 +145,17 @@ final class StatusWatch: Sendable {
         }
     }
 
-    /// Whether the disk of any service that speaks is nearly full.
-    var isDiskFull: Bool {
-        ShopPart.services.contains { part in
-            known(part).map { $0.isFresh && $0.0.status.disk.isStopped } ?? false
+    /// The shop's disks, of which one part may keep the reserve for all that share it: the least
+    /// that is free on any, all that is kept, and whether any is nearly full.
+    ///
+    /// - Parameter own: what the gateway sees.
+    func disk(with own: DiskWatch.Reading) -> DiskWatch.Reading {
+        ShopPart.services.reduce(into: own) { disk, part in
+            guard let (known, isFresh) = known(part), isFresh else { return }
+            let other = known.status.disk
+            disk.free = min(disk.free, other.free)
+            disk.held += other.held
+            disk.isStopped = disk.isStopped || other.isStopped
         }
     }
 

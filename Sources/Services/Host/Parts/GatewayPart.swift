@@ -19,8 +19,8 @@ final class GatewayPart: Sendable {
         /// What the broker holds of each log.
         let holdings: @Sendable () -> [StreamHoldings]
         let mails: @Sendable () -> PartStatus.Mails
-        /// Whether any of their disks is nearly full.
-        let isDiskFull: @Sendable () -> Bool
+        /// The disks that they and the gateway write to, as one.
+        let disk: @Sendable () -> DiskWatch.Reading
         /// The processes that the shop is made of; the gateway's own is added.
         let parts: @Sendable () -> [ShopReadings.Part]
         /// What became of their spans; empty where none are told.
@@ -55,8 +55,8 @@ final class GatewayPart: Sendable {
             isDiskShort: { disk.reading.isStopped }, tracer: tracer,
             notice: settings.say(as: "gateway"))
         observatory = Observatory(
-            services: services, projections: projections, freshness: freshness, disk: disk,
-            load: load, runtime: runtime)
+            services: services, projections: projections, freshness: freshness, load: load,
+            runtime: runtime)
         gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services.orders,
             stock: services.stock, desk: services.desk,

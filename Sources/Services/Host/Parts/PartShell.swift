@@ -62,9 +62,7 @@ final class PartShell: Sendable {
             status: { counts in
                 guard let own = heartbeat.own else { return nil }
                 var status = PartStatus(own)
-                let reading = disk.reading
-                status.disk = .init(
-                    free: reading.free, held: reading.held, isStopped: reading.isStopped)
+                status.disk = disk.reading
                 status.spans = tracing.counts
                 status.isCounted = counts
                 if counts { status.streams = holdings.known }

@@ -20,7 +20,7 @@ enum ServedGateway {
             feeds: shell.feeds(of: Wiring.logs),
             seen: ShopPart.services.compactMap(watch.seen), holdings: { watch.streams },
             mails: { watch.mails },
-            isDiskFull: { disk.reading.isStopped || watch.isDiskFull },
+            disk: { watch.disk(with: disk.reading) },
             parts: { watch.parts + [Self.own(shell)].compactMap(\.self) },
             spans: {
                 watch.spans + (shell.tracing.counts.map { [("gateway", $0)] } ?? [])
