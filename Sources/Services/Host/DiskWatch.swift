@@ -3,8 +3,8 @@ import Glibc
 import Messaging
 import Synchronization
 
-/// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left; once
-/// a second where it keeps none.
+/// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left;
+/// once a second where it keeps none.
 ///
 /// A thread of its own does so; see `DiskRules` for what it decides.
 final class DiskWatch: Sendable {

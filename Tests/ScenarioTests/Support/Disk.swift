@@ -73,6 +73,17 @@ final class Disk: Sendable {
         return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
+    /// Whether the kernel, or somebody, lets nobody write to it. Where it has given a disk up,
+    /// that is not among what the disk is mounted with.
+    var isReadOnly: Bool {
+        let probe = "\(folder.data)/probe"
+        let file = open(probe, O_WRONLY | O_CREAT, 0o600)
+        guard file >= 0 else { return errno == EROFS }
+        close(file)
+        unlink(probe)
+        return false
+    }
+
     private var ballast: String { "\(folder.data)/ballast" }
 
     /// Takes room until so much is left, or a little less.

@@ -23,7 +23,8 @@ extension Trait where Self == OwnThreads {
 /// So many scenarios are under way at once, each on its own thread.
 private final class ScenarioThreads: TaskExecutor {
     static let shared = ScenarioThreads()
-    private static let width = 4
+    /// A program that a sanitizer slows down is large as well.
+    private static let width = patience > 1 ? 2 : 4
 
     private let threads = OperationQueue()
 

@@ -27,6 +27,8 @@ final class BenchedShop {
     struct Standing {
         var heads: [String: Int64] = [:]
         var openCheckouts = 0
+        /// By how they ended, what the rows have seen end since the gateway began.
+        var ended: [String: Int] = [:]
         /// Events that the rows lack.
         var behind: Int64 = 0
         var events: Int64 { heads.values.reduce(0, +) }
@@ -159,6 +161,9 @@ final class BenchedShop {
                 isShop = true
             } else if name == "kassa_checkouts_open" {
                 standing.openCheckouts = Int(value)
+            } else if name.hasPrefix("kassa_order_duration_seconds_count{") {
+                let status = name.split(separator: "\"").dropFirst().first ?? ""
+                standing.ended[String(status)] = Int(value)
             } else if name.hasPrefix("kassa_consumer_lag_events{consumer=\"gateway\"") {
                 standing.behind += Int64(value)
             }
@@ -180,7 +185,7 @@ final class BenchedShop {
         let begin = Stopwatch.wall()
         var (last, lastAt) = (0, begin)
         while true {
-            let done = try self.completed(of: orders, after: completed)
+            let done = try completedOrders() - completed
             let now = Stopwatch.wall()
             progress("\(done) of \(orders) orders completed")
             if done >= orders { return }
@@ -195,15 +200,16 @@ final class BenchedShop {
         }
     }
 
-    /// How many the rows show as completed; 0 for a shop elsewhere, where they are not counted.
-    func completedOrders() throws -> Int { try shop?.completedOrders() ?? 0 }
+    /// How many the rows have as completed; of a shop elsewhere, since its gateway began.
+    func completedOrders() throws -> Int {
+        try shop?.completedOrders() ?? standing().ended["completed"] ?? 0
+    }
 
-    private func completed(of orders: Int, after before: Int) throws -> Int {
-        if let shop { return try shop.completedOrders() - before }
-        let standing = try standing()
-        let done = max(0, orders - standing.openCheckouts)
-        // The last ones count when the rows have them.
-        return standing.behind == 0 ? done : min(done, orders - 1)
+    /// As `standing`, of now: a gateway whose services are processes hears from them several times
+    /// a second.
+    func settledStanding() throws -> Standing {
+        if shop == nil { usleep(500_000) }
+        return try standing()
     }
 
     /// Waits until nothing is recorded any more: mails come after the orders' ends.

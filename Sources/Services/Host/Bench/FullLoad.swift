@@ -9,7 +9,6 @@ final class FullLoad: Sendable {
     /// wait for its checkout.
     private static let most = 1500
 
-    private let accepted = Atomic(0)
     private let allowed = Atomic(FullLoad.most)
     private let isOver = Atomic(false)
 
@@ -21,16 +20,19 @@ final class FullLoad: Sendable {
         let load = FullLoad()
         return try load.follow(shop) {
             try LoadPhase(
-                shop, driver, .upTo(load.limit), .time(.seconds(seconds)), requests: requests,
-                accept: load.accept
+                shop, driver, .upTo(load.limit), .time(.seconds(seconds)), requests: requests
             ) { progress("full load: \($0)") }
         }
     }
 
-    func accept() { accepted.add(1, ordering: .relaxed) }
-
     /// How many may have been placed until now.
     func limit() -> Int { allowed.load(ordering: .relaxed) }
+
+    /// The orders that have ended, as the rows have them: what the gateway knows by itself, and so
+    /// knows now, whether the services are in its process or in others.
+    private static func ended(_ shop: BenchedShop) throws -> Int {
+        try shop.standing().ended.values.reduce(0, +)
+    }
 
     /// Follows what is completed while `body` runs.
     ///
@@ -39,13 +41,12 @@ final class FullLoad: Sendable {
         let failure = Mutex<(any Error)?>(nil)
         // A connection of its own, for a thread of its own.
         nonisolated(unsafe) let shop = try shop.observer()
-        let before = try shop.standing().openCheckouts
+        let before = try Self.ended(shop)
         let worker = Worker("standing", .awaited) { [self] in
             while !isOver.load(ordering: .relaxed) {
-                let placed = accepted.load(ordering: .relaxed)
                 do {
-                    let open = try shop.standing().openCheckouts - before
-                    allowed.store(placed - open + Self.most, ordering: .relaxed)
+                    let ended = try Self.ended(shop) - before
+                    allowed.store(ended + Self.most, ordering: .relaxed)
                 } catch {
                     failure.withLock { $0 = error }
                     return

@@ -26,10 +26,10 @@ struct LoadPhase {
 
     init(
         _ shop: BenchedShop, _ driver: LoadDriver, _ pace: LoadDriver.Pace,
-        _ amount: LoadDriver.Amount, requests: [[UInt8]], accept: () -> Void = {},
+        _ amount: LoadDriver.Amount, requests: [[UInt8]],
         progress: (String) -> Void
     ) throws {
-        before = try shop.standing()
+        before = try shop.settledStanding()
         after = before
         let completed = try shop.completedOrders()
         let begin = Stopwatch.wall()
@@ -39,7 +39,6 @@ struct LoadPhase {
                 switch answer.status {
                 case 201:
                     accepted += 1
-                    accept()
                     placing.add(microseconds: answer.nanoseconds / 1000)
                 case 503: refused += 1
                 default: failed += 1
@@ -47,7 +46,7 @@ struct LoadPhase {
             }.seconds
         try shop.waitUntilCompleted(accepted, after: completed, progress: progress)
         seconds = Stopwatch.wall() - begin
-        after = try shop.standing()
+        after = try shop.settledStanding()
         events = after.events - before.events
     }
 
@@ -72,7 +71,7 @@ struct LoadPhase {
             if type.name == "order.completed" { add(order, at, to: &completed) }
         }
         // A parcel may arrive when its order is completed already.
-        try facts("deliveries", through: try shop.standing()) { type, order, at in
+        try facts("deliveries", through: try shop.settledStanding()) { type, order, at in
             if type.name == "delivery.delivered" { add(order, at, to: &delivered) }
         }
         return (delivered, completed)

@@ -57,8 +57,7 @@ package enum OverloadBench {
         var again = try Placing(shop, clients: 64)
         let load = FullLoad()
         try load.follow(shop) {
-            try again.run(
-                .upTo(load.limit), .seconds(settings.fullSeconds), requests, accept: load.accept)
+            try again.run(.upTo(load.limit), .seconds(settings.fullSeconds), requests)
         }
         // As the log has them: rows come later, behind all that waits.
         let now = try shop.standing()
@@ -107,15 +106,13 @@ package enum OverloadBench {
         }
 
         mutating func run(
-            _ pace: LoadDriver.Pace, _ time: Duration, _ requests: [[UInt8]],
-            accept: () -> Void = {}
+            _ pace: LoadDriver.Pace, _ time: Duration, _ requests: [[UInt8]]
         ) throws {
             seconds =
                 try driver.run(pace, .time(time), requests: requests) { answer in
                     switch answer.status {
                     case 201:
                         accepted += 1
-                        accept()
                         placing.add(microseconds: answer.nanoseconds / 1000)
                     case 503:
                         refused += 1
