@@ -133,6 +133,24 @@ import Testing
         #expect(streams == ["order-\(id)"])
     }
 
+    @Test(arguments: RunningShop.Form.allCases)
+    func `room on the disk is told as it is, and what is kept of it`(form: RunningShop.Form) throws
+    {
+        let shop = try RunningShop.fresh(as: form, options: ["--disk-reserve", "8"])
+        try eventually("the reserve is seen, whichever process keeps it") {
+            try Scrape(shop)["kassa_disk_reserve_bytes"] == 8 * 1_048_576
+        }
+        // Another look is taken a second later at most.
+        let before = try Scrape(shop)["kassa_disk_free_bytes"]
+        let ballast = FileManager.default.createFile(
+            atPath: "\(shop.folder.path)/ballast", contents: Data(count: 8 << 20))
+        #expect(ballast && before != nil)
+        try eventually("what is free has changed") {
+            try Scrape(shop)["kassa_disk_free_bytes"] != before
+        }
+        try shop.stop()
+    }
+
     @Test func `what a service tells in public holds no token, and is all there`() throws {
         let shop = try RunningShop.fresh()
         let id = try shop.ended(OrderBody(token: "tok_ok", more: OrderBody.contact))["id"]
