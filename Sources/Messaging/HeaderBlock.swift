@@ -47,11 +47,15 @@ struct HeaderBlock {
     }
 
     /// Reads a header block and lends it to `body`: nothing of it may be kept.
+    ///
+    /// - Parameter beginning: what the names begin with that are asked for; the others are checked,
+    ///   and not found.
     static func read<Result>(
-        _ bytes: [UInt8], _ body: (inout HeaderBlock) throws(MalformedMessage) -> Result
+        _ bytes: [UInt8], beginning: StaticString = "",
+        _ body: (inout HeaderBlock) throws(MalformedMessage) -> Result
     ) throws(MalformedMessage) -> Result {
         try bytes.withUnsafeBufferPointer { (bytes) throws(MalformedMessage) in
-            var block = try HeaderBlock(bytes)
+            var block = try HeaderBlock(bytes, beginning)
             return try body(&block)
         }
     }
@@ -64,13 +68,16 @@ struct HeaderBlock {
     /// once.
     private var at = 0
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>) throws(MalformedMessage) {
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, _ beginning: StaticString)
+        throws(MalformedMessage)
+    {
         self.bytes = bytes
         guard Self.prefix.withUTF8Buffer({ bytes.starts(with: $0) }) else {
             throw MalformedMessage(reason: "no header block")
         }
-        fields.reserveCapacity(24)
-        var start = Self.prefix.utf8CodeUnitCount
+        let wantsAll = beginning.utf8CodeUnitCount == 0
+        if wantsAll { fields.reserveCapacity(24) }
+        var (start, count) = (Self.prefix.utf8CodeUnitCount, 0)
         while start < bytes.count {
             let newline = Self.index(of: 0x0A, in: bytes, from: start)
             let end = newline > start && bytes[newline - 1] == 0x0D ? newline - 1 : newline
@@ -83,11 +90,19 @@ struct HeaderBlock {
             guard let colon = bytes[start..<end].firstIndex(of: 0x3A) else {
                 throw MalformedMessage(reason: "a header without a colon")
             }
-            guard fields.count < 64 else { throw MalformedMessage(reason: "too many headers") }
+            guard count < 64 else { throw MalformedMessage(reason: "too many headers") }
+            count += 1
+            guard wantsAll || Self.starts(bytes, at: start, with: beginning) else { continue }
             var value = colon + 1
             while value < end, bytes[value] == 0x20 { value += 1 }
             fields.append((start..<colon, value..<end))
         }
+    }
+
+    private static func starts(
+        _ bytes: UnsafeBufferPointer<UInt8>, at place: Int, with text: StaticString
+    ) -> Bool {
+        text.withUTF8Buffer { bytes[place...].starts(with: $0) }
     }
 
     /// Whether there is no control byte; all of it is looked at, many bytes at once.

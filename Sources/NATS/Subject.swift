@@ -2,13 +2,25 @@
 package enum Subject {
     /// Whether messages may be published to it. A `*` or `>` is a token like others here.
     package static func isValid(_ subject: some StringProtocol) -> Bool {
-        isWellFormed(subject) { _, _ in true }
+        // Each message's is looked at, so without a list of its tokens: an empty one is where two
+        // dots meet, or a dot and an end.
+        var last = dot
+        for byte in subject.utf8 {
+            guard isInToken(byte) || byte == dot && last != dot else { return false }
+            last = byte
+        }
+        return last != dot
+    }
+
+    private static func isInToken(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte != 0x7F && byte != dot
     }
 
     /// Whether it may be subscribed to: `*` stands for one token, `>` at the end for one or more.
     /// Within a token both are letters like others.
     package static func isPattern(_ subject: some StringProtocol) -> Bool {
-        isWellFormed(subject) { token, isLast in token.elementsEqual(">".utf8) ? isLast : true }
+        isValid(subject)
+            && tokens(subject).dropLast().allSatisfy { !$0.elementsEqual(">".utf8) }
     }
 
     /// Whether it has a wildcard.
@@ -48,17 +60,5 @@ package enum Subject {
         -> [Text.UTF8View.SubSequence]
     {
         subject.utf8.split(separator: dot, omittingEmptySubsequences: false)
-    }
-
-    private static func isWellFormed<Text: StringProtocol>(
-        _ subject: Text, _ isGood: (Text.UTF8View.SubSequence, Bool) -> Bool
-    ) -> Bool {
-        let tokens = tokens(subject)
-        for (index, token) in tokens.enumerated() {
-            guard !token.isEmpty, token.allSatisfy({ $0 > 0x20 && $0 != 0x7F }),
-                isGood(token, index == tokens.count - 1)
-            else { return false }
-        }
-        return true
     }
 }

@@ -33,6 +33,7 @@ final class ServedConsumer {
     /// When somebody was last interested.
     private var seen: Moment
     private var lastSent: Moment
+    private lazy var acknowledgements = Array("$JS.ACK.\(stream.name).\(name)".utf8)
 
     init(
         _ name: String, _ configuration: ConsumerConfiguration, of stream: ServedStream,
@@ -224,10 +225,10 @@ final class ServedConsumer {
     private func acknowledgementSubject(
         _ message: StoredMessage, _ attempt: Int64, _ rest: UInt64
     ) -> String {
-        var text = Array("$JS.ACK.\(stream.name).\(name).".utf8)
-        text.append(decimal: attempt)
+        var text = acknowledgements
         for number in [
-            Int64(clamping: message.sequence), Int64(clamping: progress.delivered.consumer),
+            attempt, Int64(clamping: message.sequence),
+            Int64(clamping: progress.delivered.consumer),
             message.time.nanoseconds, Int64(clamping: rest),
         ] {
             text.append(Subject.dot)

@@ -50,7 +50,8 @@ struct PublishExpectations {
         guard WireHeaders.contain("Nats-", headers) else { return }
         var isWhole = true
         // Nothing but what is found matters: others may put into their headers what they like.
-        let found = try? HeaderBlock.read(headers) { (block) -> PublishExpectations in
+        let found = try? HeaderBlock.read(headers, beginning: "Nats-") {
+            (block) -> PublishExpectations in
             var found = PublishExpectations()
             func number(_ name: StaticString) -> UInt64? {
                 guard let text = block.text(name) else { return nil }

@@ -203,11 +203,14 @@ extension BrokerMessage {
                 subject: subject, id: id, headers: headers, payload: payload)
             return
         }
+        var own: [UInt8] = []
+        own.reserveCapacity(headers.count)
+        own.append("NATS/1.0\r\n")
+        own.append(contentsOf: headers[(restStart + 1)...])
         self.init(
             subject: subject,
             id: String(decoding: headers[Self.idLine.utf8CodeUnitCount..<idEnd], as: UTF8.self),
-            headers: Array("NATS/1.0\r\n".utf8) + headers[(restStart + 1)...],
-            payload: payload)
+            headers: own, payload: payload)
     }
 }
 
