@@ -23,6 +23,15 @@ import Testing
         return Set(parts.compactMap { $0["version"]?.string })
     }
 
+    @Test func `what makes the next build of this one fits it`() throws {
+        let patch = Shopctl.root.appendingPathComponent("Tests/Skew/next.patch").path
+        let tried = try Shopctl.run([
+            "patch", "--directory=\(Shopctl.root.path)", "--strip=1", "--dry-run", "--force",
+            "--input=\(patch)",
+        ])
+        #expect(tried.code == 0, "\(tried.all)")
+    }
+
     @Test func `parts of two builds are exchanged one by one under load, there and back`() throws {
         guard let next = ProcessInfo.processInfo.environment["KASSA_NEXT_BUILD"] else {
             print("skipped: \"\(#fileID)\": there is no other build; scripts/skew makes one")
