@@ -35,7 +35,7 @@ static inline kassa_stage kassa_stage_enter(kassa_stage stage) {
 
 static inline void kassa_stage_leave(kassa_stage before) { kassa_stage_current = before; }
 
-/* Counts the running threads' stages, about once a millisecond of each thread's own running time:
+/* Counts the running threads' stages, every four milliseconds of each thread's own running time:
    by the kernel's performance events, whose signal is SIGTRAP, and returns 1. Where the system
    does not allow these, by SIGPROF at the kernel's ticks, and returns 0: that sees too little of
    threads that wake up often and run shortly. Returns a negative errno where neither works. Counts
