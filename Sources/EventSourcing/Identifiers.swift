@@ -44,7 +44,7 @@ public struct Epoch: Hashable, Sendable, Comparable, CustomStringConvertible {
 }
 
 /// What names an event everywhere, for ever: its log, the log's epoch, and its position.
-public struct EventIdentity: Hashable, Sendable, CustomStringConvertible {
+public struct EventIdentity: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let log: LogName
     public let epoch: Epoch
     public let position: Position
@@ -53,6 +53,12 @@ public struct EventIdentity: Hashable, Sendable, CustomStringConvertible {
         self.log = log
         self.epoch = epoch
         self.position = position
+    }
+
+    /// By log, then in the log's order.
+    public static func < (a: EventIdentity, b: EventIdentity) -> Bool {
+        guard a.log == b.log else { return a.log.value < b.log.value }
+        return a.epoch == b.epoch ? a.position < b.position : a.epoch < b.epoch
     }
 
     /// `orders/1/42`: the form used in messages, tokens and causes.

@@ -53,40 +53,57 @@ package enum EffectChange: Hashable, Sendable {
     case finished(key: String)
 }
 
-extension EventLog {
-    /// Effects that are due, earliest first, then by their keys, at most `limit`.
-    package func effects(dueBy moment: Timestamp, limit: Int) throws(StoreError) -> [Effect] {
-        try reading { (connection) throws(SQLiteError) in
-            let row = try connection.statement(
-                """
-                SELECT key, kind, stream, data, metadata, attempts, due FROM effects
-                WHERE due <= ?1 ORDER BY due, key LIMIT ?2
-                """)
-            defer { row.reset() }
-            try row.bind(1, moment.microseconds)
-            try row.bind(2, Int64(max(0, limit)))
-            var effects: [Effect] = []
-            while try row.step() {
-                guard let stream = StreamID(row.text(2)) else { continue }
-                effects.append(
-                    Effect(
-                        key: row.text(0), kind: row.text(1), stream: stream, data: row.text(3),
-                        metadata: row.text(4), attempts: Int(row.integer(5)),
-                        due: Timestamp(microseconds: row.integer(6))))
-            }
-            return effects
-        }
+extension Effect {
+    /// Of a row with key, kind, stream, data, metadata, attempts and due; nil where the stream's
+    /// name is none.
+    convenience init?(_ row: Statement) {
+        guard let stream = StreamID(row.text(2)) else { return nil }
+        self.init(
+            key: row.text(0), kind: row.text(1), stream: stream, data: row.text(3),
+            metadata: row.text(4), attempts: Int(row.integer(5)),
+            due: Timestamp(microseconds: row.integer(6)))
     }
 
-    /// When the first effect is due of those that are due later than `moment`; the end of time
-    /// where there is none.
-    package func nextEffect(after moment: Timestamp) throws(StoreError) -> Timestamp {
-        try reading { (connection) throws(SQLiteError) in
-            let row = try connection.statement(
-                "SELECT due FROM effects WHERE due > ?1 ORDER BY due LIMIT 1")
-            defer { row.reset() }
-            try row.bind(1, moment.microseconds)
-            return Timestamp(microseconds: try row.step() ? row.integer(0) : .max)
-        }
+    func insert(as id: Int64, into connection: Connection) throws(SQLiteError) {
+        let statement = try connection.statement(
+            "INSERT INTO effects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)")
+        try statement.bind(1, id)
+        try statement.bind(2, key)
+        try statement.bind(3, kind)
+        try statement.bind(4, stream.description)
+        try statement.bind(5, data)
+        try statement.bind(6, metadata)
+        try statement.bind(7, Int64(attempts))
+        try statement.bind(8, due.microseconds)
+        try statement.run()
+    }
+
+    /// Makes the listed effect of its key one of its kind.
+    ///
+    /// - Returns: whether it was one of another.
+    func replaceAnotherKind(in connection: Connection) throws(SQLiteError) -> Bool {
+        let statement = try connection.statement(
+            """
+            UPDATE effects SET kind = ?2, data = ?3, attempts = 0, due = ?4
+            WHERE key = ?1 AND listed AND kind <> ?2
+            """)
+        try statement.bind(1, key)
+        try statement.bind(2, kind)
+        try statement.bind(3, data)
+        try statement.bind(4, due.microseconds)
+        try statement.run()
+        return connection.changedRows == 1
+    }
+
+    /// Gives the listed effect of that key another time.
+    static func move(
+        _ key: String, to due: Timestamp, counts: Bool, in connection: Connection
+    ) throws(SQLiteError) {
+        let statement = try connection.statement(
+            "UPDATE effects SET attempts = attempts + ?3, due = ?2 WHERE key = ?1 AND listed")
+        try statement.bind(1, key)
+        try statement.bind(2, due.microseconds)
+        try statement.bind(3, counts ? 1 : Int64(0))
+        try statement.run()
     }
 }

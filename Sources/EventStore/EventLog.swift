@@ -32,6 +32,7 @@ package final class EventLog {
     /// The streams' versions before each append, for going back.
     var journal: [(stream: KnownStream, version: Version)] = []
     var timersAhead = TimersAhead()
+    var effects = FreshEffects()
     private(set) var isClosed = false
     /// Whether `close` has marked the file.
     package private(set) var isClean = false
@@ -104,6 +105,7 @@ package final class EventLog {
             try connection.execute(
                 "BEGIN; UPDATE log SET clean = 1; UPDATE log SET clean = 0; COMMIT")
             try connection.confirm()
+            try effects.load(from: connection)
         }
     }
 
@@ -259,6 +261,7 @@ package final class EventLog {
         dataVersion = seen
         streams.removeAll()
         timersAhead.forget()
+        try reading { (connection) throws(SQLiteError) in try effects.load(from: connection) }
     }
 
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {

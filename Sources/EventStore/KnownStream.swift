@@ -120,5 +120,6 @@ extension EventLog {
         fresh.removeAll(keepingCapacity: fresh.capacity < 1000)
         pending.removeAll(keepingCapacity: true)
         journal.removeAll(keepingCapacity: true)
+        effects.settle(isCommitted)
     }
 }

@@ -4,10 +4,10 @@ import SQLite
 package enum Schema {
     /// The format this build writes. A file of another format that no migration leads from is
     /// refused.
-    package static let format: Int64 = 2
+    package static let format: Int64 = 3
 
     /// Step n turns format n into n + 1; format 0 is an empty file.
-    static let migrations: [String] = [version1, version2]
+    static let migrations: [String] = [version1, version2, version3]
 
     /// Looks at the file before anything in it is changed, where there is one.
     ///
@@ -143,5 +143,18 @@ package enum Schema {
         DROP TABLE effects;
         ALTER TABLE effects2 RENAME TO effects;
         CREATE INDEX effects_by_due ON effects(due);
+        """
+    /// A call is a row at the table's end; see `FreshEffects` for when it is `listed`.
+    private static let version3 = """
+        CREATE TABLE effects3(
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL, kind TEXT NOT NULL, stream TEXT NOT NULL,
+            data TEXT NOT NULL, metadata TEXT NOT NULL, attempts INTEGER NOT NULL,
+            due INTEGER NOT NULL, listed INTEGER NOT NULL);
+        INSERT INTO effects3(key, kind, stream, data, metadata, attempts, due, listed)
+            SELECT key, kind, stream, data, metadata, attempts, due, 1 FROM effects;
+        DROP TABLE effects;
+        ALTER TABLE effects3 RENAME TO effects;
+        CREATE UNIQUE INDEX effects_by_key ON effects(key) WHERE listed;
+        CREATE INDEX effects_by_due ON effects(due, key) WHERE listed;
         """
 }

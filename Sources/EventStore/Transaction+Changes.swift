@@ -59,11 +59,9 @@ extension Transaction {
     /// Whether the effect still waits for its result; a result that comes twice finds it gone.
     package func isWaiting(_ effect: Effect) throws(StoreError) -> Bool {
         try writeChanges()
+        if log.effects[effect.key] != nil { return true }
         return try log.reading { (connection) throws(SQLiteError) in
-            let statement = try connection.statement("SELECT 1 FROM effects WHERE key = ?1")
-            defer { statement.reset() }
-            try statement.bind(1, effect.key)
-            return try statement.step()
+            try isListed(effect.key, in: connection)
         }
     }
 
@@ -80,31 +78,22 @@ extension Transaction {
                 switch change {
                 case .set(let timer): try timer.write(to: connection)
                 case .removeTimer(let key):
-                    try connection.delete("DELETE FROM timers WHERE key = ?1", key)
-                case .request(let effect):
-                    if try effect.insert(into: connection) {
-                        effectChanges.append(.requested(effect))
-                    } else if try effect.replaceAnotherKind(in: connection) {
-                        effectChanges.append(.moved(key: effect.key, due: effect.due))
-                    }
+                    let statement = try connection.statement("DELETE FROM timers WHERE key = ?1")
+                    try statement.bind(1, key)
+                    try statement.run()
+                case .request(let effect): try write(effect, in: connection)
                 case .postpone(let key, let due, let counts):
+                    try list(key, in: connection)
                     try Effect.move(key, to: due, counts: counts, in: connection)
                     effectChanges.append(.moved(key: key, due: due))
                 case .finish(let key):
-                    try connection.delete("DELETE FROM effects WHERE key = ?1", key)
+                    try remove(key, in: connection)
                     effectChanges.append(.finished(key: key))
                 }
             }
             writtenChanges = changes.count
+            try listBeyondLimit(in: connection)
         }
-    }
-}
-
-extension Connection {
-    fileprivate func delete(_ sql: StaticString, _ key: String) throws(SQLiteError) {
-        let statement = try statement(sql)
-        try statement.bind(1, key)
-        try statement.run()
     }
 }
 
@@ -119,53 +108,6 @@ extension Timer {
         try statement.bind(5, within.microseconds)
         try statement.bind(6, isArmed ? Int64(1) : 0)
         try statement.bind(7, data)
-        try statement.run()
-    }
-}
-
-extension Effect {
-    /// - Returns: whether none has its key.
-    fileprivate func insert(into connection: Connection) throws(SQLiteError) -> Bool {
-        let statement = try connection.statement(
-            """
-            INSERT INTO effects(key, kind, stream, data, metadata, attempts, due)
-            VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6) ON CONFLICT(key) DO NOTHING
-            """)
-        try statement.bind(1, key)
-        try statement.bind(2, kind)
-        try statement.bind(3, stream.description)
-        try statement.bind(4, data)
-        try statement.bind(5, metadata)
-        try statement.bind(6, due.microseconds)
-        try statement.run()
-        return connection.changedRows == 1
-    }
-
-    /// Makes the effect of its key one of its kind.
-    ///
-    /// - Returns: whether it was one of another.
-    fileprivate func replaceAnotherKind(in connection: Connection) throws(SQLiteError) -> Bool {
-        let statement = try connection.statement(
-            """
-            UPDATE effects SET kind = ?2, data = ?3, attempts = 0, due = ?4
-            WHERE key = ?1 AND kind <> ?2
-            """)
-        try statement.bind(1, key)
-        try statement.bind(2, kind)
-        try statement.bind(3, data)
-        try statement.bind(4, due.microseconds)
-        try statement.run()
-        return connection.changedRows == 1
-    }
-
-    fileprivate static func move(
-        _ key: String, to due: Timestamp, counts: Bool, in connection: Connection
-    ) throws(SQLiteError) {
-        let statement = try connection.statement(
-            "UPDATE effects SET attempts = attempts + ?3, due = ?2 WHERE key = ?1")
-        try statement.bind(1, key)
-        try statement.bind(2, due.microseconds)
-        try statement.bind(3, counts ? 1 : Int64(0))
         try statement.run()
     }
 }

@@ -255,7 +255,7 @@ public final class Transaction {
         let saved = (log.head, log.lastRecorded, log.tree, log.headLeaf)
         let (count, written, mark) = (records.count, writtenCount, log.journal.count)
         savepoints.append(false)
-        let marks = (changes.count, writtenChanges, effectChanges.count)
+        let marks = (changes.count, writtenChanges, effectChanges.count, log.effects.mark)
         do throws(StoreError) {
             let value = try body()
             if let failure { throw failure }
@@ -275,6 +275,7 @@ public final class Transaction {
             changes.removeSubrange(marks.0...)
             writtenChanges = marks.1
             effectChanges.removeSubrange(marks.2...)
+            log.effects.takeBack(to: marks.3)
             log.takeBack(to: mark)
             // What was written within is gone with the savepoint.
             if isWritten { log.renewStreams() }

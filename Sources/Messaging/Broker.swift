@@ -12,6 +12,9 @@ package final class BrokerMessage: Hashable, Sendable {
     /// What the message says, where the publisher was this process: whoever gets it from memory
     /// need not read it again.
     let meaning: Bulletin?
+    /// The bytes of all its parts: counted once, as whoever looks at old messages again would wait
+    /// for each part.
+    let size: Int
 
     package convenience init(subject: String, id: String, headers: [UInt8], payload: [UInt8]) {
         self.init(subject: subject, id: id, headers: headers, payload: payload, meaning: nil)
@@ -25,6 +28,7 @@ package final class BrokerMessage: Hashable, Sendable {
         self.headers = headers
         self.payload = payload
         self.meaning = meaning
+        size = subject.utf8.count + id.utf8.count + headers.count + payload.count
     }
 
     /// The message as it comes over a wire or from a file.

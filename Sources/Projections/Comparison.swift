@@ -120,7 +120,10 @@ package struct Comparison: Sendable {
         _ table: ReadTable, _ live: Connection, _ fresh: Connection, _ goOn: () -> Bool
     ) throws(ComparisonError) -> Bool {
         do throws(SQLiteError) {
-            var cursors = try TableCursors(table, live: live, fresh: fresh)
+            var cursors: any ComparingCursors =
+                table.isKeyed
+                ? try TableCursors(table, live: live, fresh: fresh)
+                : try TimelineCursors(live: live, fresh: fresh)
             var steps = 0
             while let found = try cursors.next() {
                 add(found)

@@ -117,13 +117,17 @@ package struct TimelineEntry: Hashable, Sendable {
 }
 
 /// Where a page of a timeline ends: entries are in the order they were recorded.
-package struct TimelineCursor: Hashable, Sendable, CustomStringConvertible {
+package struct TimelineCursor: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let recordedAt: Timestamp
     package let identity: EventIdentity
 
     package init(_ entry: TimelineEntry) {
         recordedAt = entry.recordedAt
         identity = entry.identity
+    }
+
+    package static func < (a: TimelineCursor, b: TimelineCursor) -> Bool {
+        a.recordedAt == b.recordedAt ? a.identity < b.identity : a.recordedAt < b.recordedAt
     }
 
     /// `1769851800000000.orders/1/42`.

@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 6
+    package static let version = 7
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification", "parked",
@@ -55,16 +55,15 @@ package struct OrderProjection: Projection {
         }
         if fact.movesMoney {
             var (old, new) = (Standing(), Standing())
-            try rows.changeOrder(id) { row in
+            try rows.changeOrder(id, by: message) { row in
                 old = Standing(row)
                 row.apply(fact, of: message)
                 new = Standing(row)
             }
             try rows.post(from: old, to: new)
         } else {
-            try rows.changeOrder(id) { $0.apply(fact, of: message) }
+            try rows.changeOrder(id, by: message) { $0.apply(fact, of: message) }
         }
-        rows.addToTimeline(message, of: id)
     }
 
     private func receive(_ line: StockLine, _ message: Message, in rows: RowBatch)

@@ -14,19 +14,19 @@ struct ReadTable: Sendable {
     let columns: [Column]
     /// What makes its indexes; each costs every write of a column in it.
     private let indexes: [String]
-    /// Whether rows lie in the order of their key. Else they lie as they came, and an index leads
-    /// to them: where the rows are large, and those of many keys come at a time, a commit writes
-    /// far fewer pages so.
-    private let isClustered: Bool
+    /// Whether the key tells rows apart, which lie in its order then. Else there are several of one
+    /// key, which lie as they came: where rows are large, and those of many keys come at a time, a
+    /// commit writes far fewer pages so.
+    let isKeyed: Bool
 
     /// - Parameters:
     ///   - columns: name and type, the type of a key being TEXT or INTEGER.
     ///   - indexes: name and columns.
     init(
         _ name: String, key keyCount: Int, _ columns: KeyValuePairs<String, String>,
-        isClustered: Bool = true, indexes: KeyValuePairs<String, String> = [:]
+        isKeyed: Bool = true, indexes: KeyValuePairs<String, String> = [:]
     ) {
-        self.isClustered = isClustered
+        self.isKeyed = isKeyed
         self.name = name
         self.keyCount = keyCount
         self.columns = columns.map { Column(name: $0.key, type: $0.value) }
@@ -39,8 +39,9 @@ struct ReadTable: Sendable {
         let definitions = columns.map { "\($0.name) \($0.type)" }.joined(separator: ", ")
         let names = key.map(\.name).joined(separator: ", ")
         let table =
-            "CREATE TABLE \(name)(\(definitions), PRIMARY KEY (\(names)))"
-            + (isClustered ? " WITHOUT ROWID" : "")
+            isKeyed
+            ? "CREATE TABLE \(name)(\(definitions), PRIMARY KEY (\(names))) WITHOUT ROWID"
+            : "CREATE TABLE \(name)(\(definitions))"
         return ([table] + indexes).joined(separator: ";")
     }
 }
@@ -81,15 +82,10 @@ enum ReadSchema {
             "quantity": "INTEGER NOT NULL", "unit_price": "INTEGER NOT NULL",
             "description": "TEXT",
         ])
+    /// See `TimelinePage`.
     static let timeline = ReadTable(
-        "timeline", key: 4,
-        [
-            "order_id": "TEXT NOT NULL", "log": "TEXT NOT NULL", "epoch": "INTEGER NOT NULL",
-            "position": "INTEGER NOT NULL", "type": "TEXT NOT NULL",
-            "schema": "INTEGER NOT NULL", "recorded_at": "INTEGER NOT NULL",
-            "occurred_at": "INTEGER", "actor": "TEXT NOT NULL", "correlation": "TEXT NOT NULL",
-            "causation": "TEXT", "data": "TEXT NOT NULL",
-        ], isClustered: false)
+        "timeline", key: 1, ["order_id": "TEXT NOT NULL", "entries": "TEXT NOT NULL"],
+        isKeyed: false, indexes: ["timeline_by_order": "(order_id)"])
     static let stock = ReadTable(
         "stock", key: 1,
         [

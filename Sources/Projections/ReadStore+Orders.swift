@@ -37,22 +37,11 @@ extension ReadStore {
         throws(ReadError) -> [TimelineEntry]
     {
         try read { (connection) throws(SQLiteError) in
-            let statement = try connection.statement(
-                """
-                SELECT \(TimelineEntry.columns) FROM timeline
-                WHERE order_id = ?1 AND (recorded_at, log, epoch, position) > (?2, ?3, ?4, ?5)
-                ORDER BY recorded_at, log, epoch, position LIMIT ?6
-                """)
-            defer { statement.reset() }
-            try statement.bind(1, id.value)
-            try statement.bind(2, cursor?.recordedAt.microseconds ?? .min)
-            try statement.bind(3, cursor?.identity.log.value ?? "")
-            try statement.bind(4, cursor?.identity.epoch.value ?? 0)
-            try statement.bind(5, cursor?.identity.position.value ?? 0)
-            try statement.bind(6, Int64(max(0, limit)))
-            var entries: [TimelineEntry] = []
-            while try statement.step() { entries.append(TimelineEntry(statement)) }
-            return entries
+            let entries = try TimelinePage.entries(of: id.value, in: connection)
+                .map { (TimelineCursor($0), $0) }
+                .filter { place, _ in cursor.map { $0 < place } ?? true }
+                .sorted { $0.0 < $1.0 }
+            return entries.prefix(max(0, limit)).map(\.1)
         }
     }
 
@@ -63,25 +52,6 @@ extension ReadStore {
             return StockLevel(
                 sku: sku, onHand: row.onHand, reserved: row.reserved, mark: row.mark)
         }
-    }
-}
-
-extension TimelineEntry {
-    /// The columns that it is made from.
-    static let columns =
-        "log, epoch, position, type, schema, recorded_at, occurred_at, actor, correlation, "
-        + "causation, data"
-
-    init(_ row: Statement) {
-        self.init(
-            identity: EventIdentity(
-                log: LogName(row.text(0)), epoch: Epoch(row.integer(1)),
-                position: Position(row.integer(2))),
-            type: EventType(row.text(3), schema: Int(row.integer(4))),
-            recordedAt: Timestamp(microseconds: row.integer(5)),
-            occurredAt: row.optionalInteger(6).map(Timestamp.init(microseconds:)),
-            actor: row.text(7), correlation: row.text(8), causation: row.optionalText(9),
-            data: row.bytes(10))
     }
 }
 

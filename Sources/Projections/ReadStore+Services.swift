@@ -128,17 +128,10 @@ extension ReadStore {
     private static func history(
         _ order: OrderID, _ log: String, _ connection: Connection
     ) throws(SQLiteError) -> [TimelineEntry] {
-        let rows = try connection.statement(
-            """
-            SELECT \(TimelineEntry.columns) FROM timeline WHERE order_id = ?1 AND log = ?2
-            ORDER BY epoch DESC, position DESC LIMIT \(maximumHistory)
-            """)
-        defer { rows.reset() }
-        try rows.bind(1, order.value)
-        try rows.bind(2, log)
-        var entries: [TimelineEntry] = []
-        while try rows.step() { entries.append(TimelineEntry(rows)) }
-        return entries.reversed()
+        let entries = try TimelinePage.entries(of: order.value, in: connection)
+            .filter { $0.identity.log.value == log }
+            .sorted { $0.identity < $1.identity }
+        return entries.suffix(maximumHistory)
     }
 }
 

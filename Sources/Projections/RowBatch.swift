@@ -25,9 +25,10 @@ package final class RowBatch {
     private var reservations = RowOverlay<[HeldLine]>(capacity: RowBatch.capacity)
     private var books = Books()
     private var lines: [(order: String, lines: [LineRow])] = []
-    private var timeline: [(order: String, message: Message)] = []
+    /// By the places of their orders.
+    private var timeline: [(order: Int, message: Message)] = []
     private var timelineBytes = 0
-    private var insertion: Statement?
+    private var page = TimelinePage()
 
     init(_ connection: Connection) { self.connection = connection }
 
@@ -45,11 +46,16 @@ package final class RowBatch {
             >= Self.capacity
     }
 
-    func changeOrder(_ id: String, _ body: (inout OrderRow) -> Void) throws(SQLiteError) {
+    /// Changes an order by a message, which its timeline gets.
+    func changeOrder(_ id: String, by message: Message, _ body: (inout OrderRow) -> Void)
+        throws(SQLiteError)
+    {
         let place = try orders.place(of: id) { () throws(SQLiteError) in
             try OrderRow.load(id, from: connection) ?? OrderRow()
         }
         orders.change(at: place, body)
+        timeline.append((place, message))
+        timelineBytes += message.data.count
     }
 
     func changeStock(_ sku: String, _ body: (inout StockRow) -> Void) throws(SQLiteError) {
@@ -93,11 +99,6 @@ package final class RowBatch {
         try books.post(amount, debit: debit, credit: credit, in: unit, from: connection)
     }
 
-    func addToTimeline(_ message: Message, of order: String) {
-        timeline.append((order, message))
-        timelineBytes += message.data.count
-    }
-
     /// Writes what is written once and never changed, where much of it waits; within the caller's
     /// transaction.
     func spill() throws(SQLiteError) {
@@ -109,10 +110,13 @@ package final class RowBatch {
 
     private func writeTimeline() throws(SQLiteError) {
         for (order, rows) in lines { try write(rows, of: order) }
-        // In the order of the table: neighbours are on one page.
+        var order: Int?
         for at in timeline.indices.sorted(by: { timeline[$0].order < timeline[$1].order }) {
-            try write(timeline[at].message, of: timeline[at].order)
+            if let order, order != timeline[at].order { try writePage(of: order) }
+            order = timeline[at].order
+            page.append(timeline[at].message)
         }
+        if let order { try writePage(of: order) }
         lines.removeAll(keepingCapacity: true)
         timeline.removeAll(keepingCapacity: true)
         timelineBytes = 0
@@ -165,32 +169,12 @@ package final class RowBatch {
         }
     }
 
-    private func write(_ message: Message, of order: String) throws(SQLiteError) {
-        let statement: Statement
-        if let insertion { statement = insertion } else { statement = try prepareInsertion() }
-        try statement.bind(1, order)
-        try statement.bind(2, message.identity.log.value)
-        try statement.bind(3, message.identity.epoch.value)
-        try statement.bind(4, message.identity.position.value)
-        try statement.bind(5, message.type.name)
-        try statement.bind(6, Int64(message.type.schema))
-        try statement.bind(7, message.recordedAt.microseconds)
-        try statement.bind(8, message.metadata.occurredAt?.microseconds)
-        try statement.bind(9, message.metadata.actor)
-        try statement.bind(10, message.metadata.correlation)
-        try statement.bind(11, message.metadata.cause?.description)
-        try statement.bind(12, text: message.data)
+    private func writePage(of order: Int) throws(SQLiteError) {
+        let statement = try connection.statement("INSERT INTO timeline VALUES (?1, ?2)")
+        try statement.bind(1, orders.key(at: order))
+        try statement.bind(2, text: page.bytes)
+        page.removeAll()
         try statement.run()
-    }
-
-    private func prepareInsertion() throws(SQLiteError) -> Statement {
-        let statement = try connection.statement(
-            """
-            INSERT OR REPLACE INTO timeline
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-            """)
-        insertion = statement
-        return statement
     }
 
     private func write(_ row: StockRow, _ sku: String) throws(SQLiteError) {

@@ -21,6 +21,7 @@ struct RowOverlay<Row> {
     init(capacity: Int) { self.capacity = capacity }
 
     subscript(place: Int) -> Row { slots[place].row }
+    func key(at place: Int) -> String { slots[place].key }
 
     /// The place of a row; one that is not kept is put in as `load` finds it in the file.
     mutating func place<Failure: Error>(

@@ -1,13 +1,20 @@
 import SQLite
 
 /// Walks one table in two files side by side, by key.
-struct TableCursors {
+protocol ComparingCursors {
+    /// The rows that were read, on both sides together.
+    var count: Int { get }
+    /// The differences of the next row, none where both sides have the same; nil at the end.
+    mutating func next() throws(SQLiteError) -> [Difference]?
+}
+
+/// Walks a table whose rows have a key each.
+struct TableCursors: ComparingCursors {
     private let table: ReadTable
     private let live: Statement
     private let fresh: Statement
     private var hasLive = false
     private var hasFresh = false
-    /// The rows that were read, on both sides together.
     private(set) var count = 0
 
     init(_ table: ReadTable, live: Connection, fresh: Connection) throws(SQLiteError) {
@@ -20,7 +27,6 @@ struct TableCursors {
         hasFresh = try step(self.fresh)
     }
 
-    /// The differences of the next row, none where both sides have the same; nil at the end.
     mutating func next() throws(SQLiteError) -> [Difference]? {
         guard hasLive || hasFresh else { return nil }
         let order = order

@@ -219,25 +219,26 @@ class Page:
 
     def click(self, selector):
         """Presses the pointer in the middle of the first element that the selector finds."""
-        found = json.dumps(selector)
-        self.wait(f"document.querySelector({found})", f"there is {selector}")
-        x, y = self.run(
-            f"(() => {{ const e = document.querySelector({found});"
-            " e.scrollIntoView({ block: 'center' }); const r = e.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()")
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.press(f"document.querySelector({json.dumps(selector)})", f"there is {selector}")
 
     def click_text(self, text, within="body"):
         """The first button or link with exactly this text."""
-        self.wait(
-            f"(() => {{ for (const old of document.querySelectorAll('[data-clicked]'))"
-            " delete old.dataset.clicked;"
-            " const all = [...document.querySelectorAll("
-            f"{json.dumps(f'{within} :is(a, button)')})];"
-            f" const found = all.find((e) => e.textContent.trim() === {json.dumps(text)});"
-            " if (found) found.dataset.clicked = ''; return found; })()", f"there is '{text}'")
-        self.click("[data-clicked]")
+        self.press(
+            f"[...document.querySelectorAll({json.dumps(f'{within} :is(a, button)')})]"
+            f".find((e) => e.textContent.trim() === {json.dumps(text)})", f"there is '{text}'")
+
+    def press(self, element, what):
+        """Waits for an element, and presses the pointer in its middle.
+
+        It is found and its place taken in one step: a view that is drawn again has other elements
+        where the old ones were.
+        """
+        x, y = self.wait(
+            f"((e) => {{ if (!e) return null; e.scrollIntoView({{ block: 'center' }});"
+            " const r = e.getBoundingClientRect();"
+            f" return [r.x + r.width / 2, r.y + r.height / 2]; }})({element})", what)
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def key(self, key):
         """Presses a key: a character, or one of KEYS; `Shift+Tab` too."""

@@ -119,12 +119,12 @@ import Testing
         try folder.stranger().execute(change)
     }
 
-    @Test(arguments: [3, 99, -1, Int64.max >> 33])
+    @Test(arguments: [4, 99, -1, Int64.max >> 33])
     func `a file of another format is refused and left as it is`(format: Int64) throws {
         try makeLog("PRAGMA user_version=\(format)")
         let thrown = try refusal()
         #expect(thrown?.kind == "unusable")
-        if format > 2 {
+        if format > Schema.format {
             #expect(thrown?.description.contains("format \(format)") == true)
             #expect(thrown?.description.contains("run a newer build") == true)
         }

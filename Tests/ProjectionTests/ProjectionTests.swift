@@ -15,16 +15,22 @@ func engine(_ scratch: Scratch, _ name: String, _ shop: Shop, _ freshness: Fresh
         freshness: freshness, notice: { _ in })
 }
 
-/// Every row of every table, as text.
+/// Every row of every table, as text; of timelines every entry, as what shares a row with it is
+/// what was committed with it.
 func dump(_ path: String) throws -> [String] {
     let connection = try Connection(path: path, mode: .reader)
     var rows: [String] = []
-    for table in ["orders", "order_lines", "timeline", "stock", "reservations", "books"] {
+    for table in ["orders", "order_lines", "stock", "reservations", "books"] {
         let columns = try connection.texts("SELECT name FROM pragma_table_info('\(table)')")
         let cells = columns.map { "quote(\($0))" }.joined(separator: " || ',' || ")
         rows += try connection.texts("SELECT \(cells) FROM \(table) ORDER BY 1")
             .map { "\(table) \($0)" }
     }
+    rows += try connection.texts(
+        """
+        SELECT 'timeline ' || order_id || ' ' || e.value FROM timeline, json_each(entries) e
+        ORDER BY 1
+        """)
     return rows
 }
 

@@ -108,8 +108,3 @@ extension Subscription {
         }
     }
 }
-
-extension BrokerMessage {
-    /// Bytes of content.
-    var size: Int { subject.utf8.count + id.utf8.count + headers.count + payload.count }
-}
