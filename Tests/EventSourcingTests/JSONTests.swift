@@ -38,4 +38,32 @@ import Testing
             try object.allow(only: ["a"])
         }
     }
+
+    @Test func `whatever encloses it, an object knows its pointer`() throws {
+        let json = try JSON(
+            parsing: #"{"a/b":{"rows":[{},{"c~d":{"e":[{"f":"x"},7]}}]},"none":[]}"#)
+        let whole = try JSONObject(json)
+        #expect(whole.pointer.isEmpty && whole.path("x") == "/x")
+        let outer = try whole.object("a/b")
+        #expect(outer.pointer == "/a~1b")
+        let rows = try outer.objects("rows")
+        #expect(rows.map(\.pointer) == ["/a~1b/rows/0", "/a~1b/rows/1"])
+        let inner = try rows[1].object("c~d")
+        #expect(inner.pointer == "/a~1b/rows/1/c~0d")
+        let reason = "must be an object"
+        #expect(throws: JSONError(pointer: "/a~1b/rows/1/c~0d/e/1", reason: reason)) {
+            try inner.objects("e")
+        }
+        #expect(throws: JSONError(pointer: "/a~1b/rows/1/c~0d/e/0/f", reason: reason)) {
+            let first = try JSONObject(try inner.array("e")[0], at: inner.path("e") + "/0")
+            _ = try first.object("f")
+        }
+        #expect(throws: JSONError(pointer: "/a~1b/rows/0/f", reason: "is missing")) {
+            try rows[0].object("f")
+        }
+        #expect(try JSONObject(json, at: "/x").objects("none").isEmpty)
+        #expect(throws: JSONError(pointer: "/x/none", reason: reason)) {
+            try JSONObject(json, at: "/x").object("none")
+        }
+    }
 }

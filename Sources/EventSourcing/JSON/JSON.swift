@@ -54,16 +54,33 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
 /// An object whose members are read by name; errors name the member by its JSON Pointer.
 public struct JSONObject: Sendable {
     public let members: [JSON.Member]
-    /// The pointer to this object.
-    public let pointer: String
+    /// Where it is: the pointer to what encloses it, the member of that, and in an array its index.
+    /// Only errors want all of it as one text.
+    private let enclosing: String
+    private let name: String?
+    private let index: Int?
 
     /// - Throws: `JSONError` where the value is no object.
     public init(_ json: JSON, at pointer: String = "") throws(JSONError) {
+        try self.init(json, in: pointer, nil)
+    }
+
+    private init(_ json: JSON, in enclosing: String, _ name: String?, _ index: Int? = nil)
+        throws(JSONError)
+    {
+        (self.enclosing, self.name, self.index) = (enclosing, name, index)
         guard case .object(let members) = json else {
+            self.members = []
             throw JSONError(pointer: pointer, reason: "must be an object")
         }
         self.members = members
-        self.pointer = pointer
+    }
+
+    /// The pointer to this object.
+    public var pointer: String {
+        guard let name else { return enclosing }
+        let member = Self.path(enclosing, name)
+        return index.map { "\(member)/\($0)" } ?? member
     }
 
     /// The member's value; nil where it is absent or null.
@@ -81,8 +98,10 @@ public struct JSONObject: Sendable {
     }
 
     /// The pointer to the member `name`, with `~` and `/` escaped.
-    public func path(_ name: String) -> String {
-        var text = pointer + "/"
+    public func path(_ name: String) -> String { Self.path(pointer, name) }
+
+    private static func path(_ enclosing: String, _ name: String) -> String {
+        var text = enclosing + "/"
         for scalar in name.unicodeScalars {
             switch scalar {
             case "~": text += "~0"
@@ -133,15 +152,16 @@ public struct JSONObject: Sendable {
         let elements = try array(name)
         var objects: [JSONObject] = []
         objects.reserveCapacity(elements.count)
+        let pointer = pointer
         for (index, element) in elements.enumerated() {
-            objects.append(try JSONObject(element, at: "\(path(name))/\(index)"))
+            objects.append(try JSONObject(element, in: pointer, name, index))
         }
         return objects
     }
 
     public func object(_ name: String) throws(JSONError) -> JSONObject {
         guard let value = self[name] else { throw error(name, "is missing") }
-        return try JSONObject(value, at: path(name))
+        return try JSONObject(value, in: pointer, name)
     }
 
     /// - Throws: for the first member that is none of `names`: a misspelt field must not be passed
