@@ -52,64 +52,40 @@ struct TimelineCursors: ComparingCursors {
     private func differences(_ live: [[UInt8]], _ fresh: [[UInt8]], of order: String)
         throws(SQLiteError) -> [Difference]
     {
-        var mine = try cells(live, of: order)[...]
-        var others = try cells(fresh, of: order)[...]
+        var mine = try entries(live, of: order)[...]
+        var others = try entries(fresh, of: order)[...]
         var found: [Difference] = []
-        func add(_ entry: Cells, _ column: String?, _ live: String?, _ fresh: String?) {
-            let place = entry.texts.prefix(3).joined(separator: " ")
-            let key = "\(Self.literal(.string(order))) \(place)"
+        func add(_ parts: [String], _ column: String?, _ live: String?, _ fresh: String?) {
+            let key = ["'\(order.replacing("'", with: "''"))'"] + parts.prefix(3)
             found.append(
                 Difference(
-                    table: ReadSchema.timeline.name, key: key, column: column, live: live,
-                    fresh: fresh))
+                    table: ReadSchema.timeline.name, key: key.joined(separator: " "),
+                    column: column, live: live, fresh: fresh))
         }
         while let next = [mine.first, others.first].compactMap(\.?.identity).min() {
-            let entry = mine.first.flatMap { $0.identity == next ? $0 : nil }
-            let other = others.first.flatMap { $0.identity == next ? $0 : nil }
-            if let entry {
-                mine.removeFirst()
-                if other == nil { add(entry, nil, entry.texts.joined(separator: ","), nil) }
-            }
-            guard let other else { continue }
-            others.removeFirst()
-            guard let entry else {
-                add(other, nil, nil, other.texts.joined(separator: ","))
+            let entry = mine.first?.identity == next ? mine.removeFirst().literals : nil
+            let other = others.first?.identity == next ? others.removeFirst().literals : nil
+            guard let entry, let other else {
+                add(
+                    entry ?? other ?? [], nil, entry?.joined(separator: ","),
+                    other?.joined(separator: ","))
                 continue
             }
-            for (at, column) in TimelineEntry.parts.enumerated()
-            where entry.texts[at] != other.texts[at] {
-                add(entry, column, entry.texts[at], other.texts[at])
+            for (at, column) in TimelineEntry.parts.enumerated() where entry[at] != other[at] {
+                add(entry, column, entry[at], other[at])
             }
         }
         return found
     }
 
-    /// An entry's parts, as SQL literals.
-    private struct Cells {
-        let identity: EventIdentity
-        let texts: [String]
-    }
-
-    private func cells(_ lines: [[UInt8]], of order: String) throws(SQLiteError) -> [Cells] {
-        var cells: [Cells] = []
+    private func entries(_ lines: [[UInt8]], of order: String) throws(SQLiteError)
+        -> [TimelineEntry]
+    {
+        var entries: [TimelineEntry] = []
         for line in lines {
-            guard let entry = TimelineEntry(line), let parts = try? JSON(parsing: line).array else {
-                throw .unreadable(line, of: order)
-            }
-            cells.append(Cells(identity: entry.identity, texts: parts.map(Self.literal)))
+            guard let entry = TimelineEntry(line) else { throw .unreadable(line, of: order) }
+            entries.append(entry)
         }
-        return cells.sorted { $0.identity < $1.identity }
-    }
-
-    private static func literal(_ json: JSON) -> String {
-        switch json {
-        case .null: return "NULL"
-        case .integer(let number): return String(number)
-        case .string(let text): return "'\(text.replacing("'", with: "''"))'"
-        case .bool, .number, .array, .object:
-            var writer = JSONWriter()
-            writer.value(json)
-            return literal(.string(writer.text))
-        }
+        return entries.sorted { $0.identity < $1.identity }
     }
 }

@@ -104,22 +104,55 @@ extension TimelineEntry {
 
     /// Reads an entry of a page; nil for what `TimelinePage` does not write.
     init?(_ line: [UInt8]) {
-        guard let json = try? JSON(parsing: line), let parts = json.array,
-            parts.count == Self.parts.count, let log = parts[0].string,
-            let epoch = parts[1].integer, let position = parts[2].integer,
-            let type = parts[3].string, let schema = parts[4].integer,
-            let recordedAt = parts[5].integer, let actor = parts[7].string,
-            let correlation = parts[8].string
+        guard let comma = Self.commaBeforeData(line), line.last == UInt8(ascii: "]"),
+            let json = try? JSON(parsing: line[..<comma] + [UInt8(ascii: "]")]),
+            let parts = json.array, parts.count == Self.parts.count - 1,
+            let log = parts[0].string, let epoch = parts[1].integer,
+            let position = parts[2].integer, let type = parts[3].string,
+            let schema = parts[4].integer, let recordedAt = parts[5].integer,
+            let actor = parts[7].string, let correlation = parts[8].string
         else { return nil }
-        var data = JSONWriter(reserving: line.count)
-        data.value(parts[10])
+        let data = Array(line[(comma + 1)...].dropLast())
+        guard (try? JSON(parsing: data)) != nil else { return nil }
         self.init(
             identity: EventIdentity(
                 log: LogName(log), epoch: Epoch(epoch), position: Position(position)),
             type: EventType(type, schema: Int(schema)),
             recordedAt: Timestamp(microseconds: recordedAt),
             occurredAt: parts[6].integer.map(Timestamp.init(microseconds:)), actor: actor,
-            correlation: correlation, causation: parts[9].string, data: data.bytes)
+            correlation: correlation, causation: parts[9].string, data: data)
+    }
+
+    /// Where the last part begins, the event's data: as deep as an event's may be, they would be
+    /// too deep within an array.
+    private static func commaBeforeData(_ line: [UInt8]) -> Int? {
+        var (commas, isInString, at) = (0, false, 0)
+        while at < line.count {
+            switch line[at] {
+            case UInt8(ascii: "\\") where isInString: at += 1
+            case UInt8(ascii: "\""): isInString.toggle()
+            case UInt8(ascii: ",") where !isInString:
+                commas += 1
+                if commas == parts.count - 1 { return at }
+            default: break
+            }
+            at += 1
+        }
+        return nil
+    }
+
+    /// Its parts, as SQL literals.
+    var literals: [String] {
+        func literal(_ text: String?) -> String {
+            text.map { "'\($0.replacing("'", with: "''"))'" } ?? "NULL"
+        }
+        return [
+            literal(identity.log.value), "\(identity.epoch.value)", "\(identity.position.value)",
+            literal(type.name), "\(type.schema)", "\(recordedAt.microseconds)",
+            occurredAt.map { "\($0.microseconds)" } ?? "NULL", literal(actor),
+            literal(correlation), literal(causation),
+            literal(String(decoding: data, as: UTF8.self)),
+        ]
     }
 }
 

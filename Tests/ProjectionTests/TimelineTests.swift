@@ -16,13 +16,18 @@ import Testing
          "none":{ }, "number": 1.50e3}
         """#
 
+    /// As deep as an event's data may be.
+    private static let deepest =
+        String(repeating: #"{"a":["#, count: JSON.maximumDepth / 2)
+        + String(repeating: "]}", count: JSON.maximumDepth / 2)
+
     @Test func `an entry comes back as it was told, whatever its data look like`() throws {
         let scratch = try Scratch()
         var shop = try Shop(orders: 1)
         let time = Timestamp(microseconds: 77)
-        for _ in 0..<2 {
+        for text in [Self.strange, Self.deepest] {
             shop.orders.append(
-                Self.order, EventType("order.noted", schema: 3), Array(Self.strange.utf8),
+                Self.order, EventType("order.noted", schema: 3), Array(text.utf8),
                 occurredAt: time)
         }
         let engine = try engine(scratch, "live", shop)
@@ -39,6 +44,7 @@ import Testing
             #expect(entry.correlation == message.metadata.correlation)
             #expect(try JSON(parsing: entry.data) == JSON(parsing: message.data))
         }
+        #expect(entries.first?.data == shop.orders.messages.first?.data)
         #expect(entries.suffix(2).allSatisfy { $0.occurredAt == time })
     }
 
