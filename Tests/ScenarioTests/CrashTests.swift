@@ -33,7 +33,9 @@ import Testing
             shop = try RunningShop(folder)
         }
         try clients.check(shop)
-        #expect(shop.alarms.isEmpty, "\(shop.notices)")
+        // The broker's record that a kill found half written is cut off, told of and sent again.
+        let alarms = shop.alarms.filter { !$0.contains("bytes of no good record") }
+        #expect(alarms.isEmpty, "\(shop.notices)")
         let running = try Shopctl.verify(folder)
         #expect(running.code == 0, "\(running.all)")
         try shop.stop()
