@@ -12,25 +12,22 @@ struct TimelinePage {
     private static let separator = Array(",\n".utf8)
 
     private var json = JSONWriter(reserving: 1024)
-    private var count = 0
 
     /// The text; empty where nothing was added.
     private(set) var bytes: [UInt8] = []
 
     mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
-        count = 0
     }
 
     mutating func append(_ message: Message) {
-        if count == 0 {
+        if bytes.isEmpty {
             bytes.append(UInt8(ascii: "["))
         } else {
             // The bracket that ended the page so far makes room.
             bytes.removeLast()
             bytes.append(contentsOf: Self.separator)
         }
-        count += 1
         json.removeAll()
         json.array { json in
             json.value(message.identity.log.value)
