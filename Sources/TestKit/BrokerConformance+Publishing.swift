@@ -149,7 +149,7 @@ extension BrokerConformance {
 
 /// Runs `body` on `count` threads of its own with 0 to `count - 1`, and waits for all; the first
 /// error is thrown on.
-func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
+package func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     final class Work: Sendable {
         let number: Int
         let body: @Sendable (Int) throws -> Void

@@ -102,6 +102,25 @@ import Testing
             }))
     }
 
+    @Test func `many may begin a stream at the same time at a nats-server`() throws {
+        guard let server = try NATSServerProcess() else {
+            print("skipped: \"many may begin a stream ...\": no nats-server is installed")
+            return
+        }
+        let address = try NATSAddress("nats://127.0.0.1:\(server.port)")
+        var settings = NATSBroker.Settings()
+        settings.retainedBytes = 1024 * 1024
+        // Seldom do two of them come so close that the server confuses them.
+        for round in 1...500 {
+            let broker = NATSBroker(
+                address, name: "test", settings: settings, runtime: WallClock())
+            try onThreads(8) { thread in
+                let reader = Subscription(stream: "s\(round)", consumer: "c\(thread)", filter: "")
+                _ = try broker.fetch(reader, limit: 1, wait: .zero)
+            }
+        }
+    }
+
     @Test func `an address says where servers are, and what they are shown`() throws {
         let one = try NATSAddress("nats://127.0.0.1")
         #expect(one.servers.map(\.description) == ["127.0.0.1:4222"])
@@ -122,6 +141,12 @@ import Testing
             try NATSAddress("nats://127.0.0.1:1"), name: "test", runtime: WallClock())
         let refused = #expect(throws: BrokerError.self) { try nobody.state(of: "orders") }
         #expect(refused?.description.contains("nats://127.0.0.1:1") == true)
+        let reader = Subscription(stream: "orders", consumer: "readers", filter: "")
+        let unread = #expect(throws: BrokerError.self) {
+            try nobody.fetch(reader, limit: 1, wait: .zero)
+        }
+        // Said once, from whichever side.
+        #expect(unread?.description == refused?.description)
         let folder = try TemporaryFolder()
         let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
         let server = try BrokerServer.start(

@@ -110,12 +110,16 @@ struct NATSDesk: Sendable {
     let settings: NATSBroker.Settings
     let runtime: any Runtime
 
-    func connect() throws(BrokerError) -> NATSCaller {
+    /// A connection of its own, with the stream there.
+    func connect(for stream: String) throws(NATSCaller.Refusal) -> NATSCaller {
+        let caller: NATSCaller
         do throws(NATSLinkError) {
-            return try NATSCaller(
+            caller = try NATSCaller(
                 NATSLink(address, name: name, within: settings.patience), settings.patience,
                 runtime)
-        } catch { throw .unavailable(error.description) }
+        } catch { throw .unreachable(error.description) }
+        try makeStream(stream, by: caller)
+        return caller
     }
 
     /// What a stream's subjects have in front on the wire.
@@ -129,7 +133,9 @@ struct NATSDesk: Sendable {
     }
 
     /// Makes the stream unless it is there.
-    func makeStream(_ stream: String, by caller: NATSCaller) throws(BrokerError) {
+    private func makeStream(_ stream: String, by caller: NATSCaller)
+        throws(NATSCaller.Refusal)
+    {
         var json = JSONWriter()
         json.object { json in
             json.member("name", stream)
@@ -143,11 +149,20 @@ struct NATSDesk: Sendable {
             json.member("num_replicas", Int64(settings.replicas))
             json.member("allow_direct", true)
         }
-        do throws(NATSCaller.Refusal) {
-            _ = try caller.ask("STREAM.CREATE.\(stream)", json.bytes)
-        } catch {
-            // It is there, and another configuration is an operator's will.
-            guard case .refused(10058, _) = error else { throw error.broker(stream) }
+        // nats-server lets one who makes a stream overlap with another who makes the same one at
+        // that moment; asked again, it finds it.
+        for isAgain in [false, true] {
+            do throws(NATSCaller.Refusal) {
+                _ = try caller.ask("STREAM.CREATE.\(stream)", json.bytes)
+                return
+            } catch {
+                switch error {
+                // It is there, and another configuration is an operator's will.
+                case .refused(10058, _): return
+                case .refused(10065, _) where !isAgain: continue
+                default: throw error
+                }
+            }
         }
     }
 }

@@ -243,17 +243,13 @@ final class StreamConsumer: Sendable {
         try line.withLock { (line) throws(BrokerError) in
             do throws(NATSCaller.Refusal) {
                 if let caller = line.caller { return try body(&line, caller) }
-                let caller: NATSCaller
-                do throws(BrokerError) {
-                    caller = try desk.connect()
-                    try desk.makeStream(subscription.stream, by: caller)
-                } catch { throw NATSCaller.Refusal.unreachable("\(error)") }
+                let caller = try desk.connect(for: subscription.stream)
                 let highest = try makeConsumer(caller)
                 line = Line(caller: caller, highest: highest)
                 return try body(&line, caller)
             } catch {
                 line.caller = nil
-                throw error.broker("consumer \(subscription.consumer)")
+                throw error.broker("consumer \(subscription.consumer) of \(subscription.stream)")
             }
         }
     }

@@ -174,8 +174,9 @@ final class StreamPublisher: Sendable {
                 if let known = line.caller {
                     caller = known
                 } else {
-                    caller = try desk.connect()
-                    try desk.makeStream(stream, by: caller)
+                    do throws(NATSCaller.Refusal) {
+                        caller = try desk.connect(for: stream)
+                    } catch { throw error.broker("stream \(stream)") }
                     line.caller = caller
                 }
                 return try body(caller)
