@@ -38,11 +38,13 @@ struct HeaderBlock {
             }
         }
 
-        /// The whole block; nothing can be added afterwards.
-        consuming func finish() -> [UInt8] {
+        /// The whole block, which is handed over: the writer has nothing left.
+        mutating func finish() -> [UInt8] {
             let end: StaticString = "\r\n\r\n"
             end.withUTF8Buffer { lines.append(contentsOf: $0) }
-            return lines
+            var whole: [UInt8] = []
+            swap(&whole, &lines)
+            return whole
         }
     }
 

@@ -3,7 +3,8 @@ import EventSourcing
 import SQLite
 
 /// Which orders' rows do not balance by their own columns. The expression makes a partial index, so
-/// that the few there are found among millions, whoever has changed a row.
+/// that the few there are found among millions, whoever has changed a row. It has the key alone, so
+/// that a row that changes in other columns than the expression's costs no look at it.
 enum OrderBalance {
     static let index = "orders_out_of_balance"
     /// A void takes a while at the provider.

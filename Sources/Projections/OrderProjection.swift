@@ -8,7 +8,7 @@ import SQLite
 package struct OrderProjection: Projection {
     package static let name = "orders"
     /// Changes whenever the rows that the same events lead to change.
-    package static let version = 7
+    package static let version = 8
     /// The categories of streams whose id is an order's.
     private static let categories: Set<String> = [
         "order", "checkout", "payment", "reservation", "delivery", "notification", "parked",
@@ -133,6 +133,21 @@ package struct OrderProjection: Projection {
 }
 
 extension OrderFact {
+    /// The columns that `OrderRow.apply` changes, besides those that each event of a log does.
+    fileprivate var parts: OrderRow.Parts {
+        switch self {
+        case .placed: [.contents, .order]
+        case .corrected: .contents
+        case .confirmed, .completed, .captureSkipped, .cancellationRequested, .cancellationRefused,
+            .closed:
+            .order
+        case .payment: .payment
+        case .reserved, .reservationRefused, .released, .delivery, .handedOver: .delivery
+        case .mailSent: .mails
+        case .stockReceived, .other: []
+        }
+    }
+
     /// Whether it may change an order's standing in the books.
     fileprivate var movesMoney: Bool {
         switch self {
@@ -149,6 +164,7 @@ extension OrderRow {
     /// Folds one fact; each log's facts change their own columns only.
     fileprivate mutating func apply(_ fact: OrderFact, of message: Message) {
         updatedAt = max(updatedAt, message.recordedAt)
+        touch(fact.parts.union(Parts(of: message.identity.log)))
         let mark = Mark(epoch: message.identity.epoch, position: message.identity.position)
         switch message.identity.log.value {
         case "orders": ordersAt = mark
@@ -157,7 +173,10 @@ extension OrderRow {
         case "notifications": notificationsAt = mark
         default: break
         }
-        if message.stream.category == "order" { version = message.version.value }
+        if message.stream.category == "order" {
+            version = message.version.value
+            touch(.order)
+        }
         switch fact {
         case .placed(let order):
             phase = .placed

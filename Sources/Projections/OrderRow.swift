@@ -38,22 +38,42 @@ struct OrderRow: Hashable {
     var paymentsAt = Mark.none
     var deliveriesAt = Mark.none
     var notificationsAt = Mark.none
-    /// What the file has of the columns that are indexed; nil for a row that is not in it.
-    private var saved: Indexed?
+    /// What the file has under `shown`; nil for a row that is not in it. An index has it, so that it
+    /// is written only where it changed.
+    private var savedShown: ShownStatus??
+    /// Which columns may differ from the file's.
+    private var unsaved: Parts = []
 
-    /// The indexed columns besides the key: one that did not change costs no write of its index.
-    private struct Indexed: Hashable {
-        let customer: String?
-        let placedAt: Timestamp?
-        let shown: ShownStatus?
+    /// Columns that change together.
+    struct Parts: OptionSet, Hashable {
+        let rawValue: Int
+
+        static let order = Parts(rawValue: 1)
+        static let payment = Parts(rawValue: 2)
+        static let delivery = Parts(rawValue: 4)
+        static let mails = Parts(rawValue: 8)
+        /// What the order was placed with, and its customer's correction.
+        static let contents = Parts(rawValue: 16)
+        static let all = Parts(rawValue: 31)
+
+        /// What the log's events may change.
+        init(of log: LogName) {
+            switch log.value {
+            case "orders": self = .order
+            case "payments": self = .payment
+            case "deliveries": self = .delivery
+            case "notifications": self = .mails
+            default: self = .all
+            }
+        }
+
+        init(rawValue: Int) { self.rawValue = rawValue }
     }
 
     /// Nil until the orders' own log has told of the order.
     var shown: ShownStatus? {
         ShownStatus(order: phase, isCancelling: isCancelling, delivery: delivery)
     }
-
-    private var indexed: Indexed { Indexed(customer: customer, placedAt: placedAt, shown: shown) }
 
     static func load(_ id: String, from connection: Connection) throws(SQLiteError) -> OrderRow? {
         let row = try connection.statement("SELECT * FROM orders WHERE id = ?1")
@@ -91,9 +111,7 @@ struct OrderRow: Hashable {
         reservation = Reservation.Phase(rawValue: row.text(23)) ?? .absent
         mailsSent = row.integer(24)
         updatedAt = Timestamp(microseconds: row.integer(25))
-        saved = Indexed(
-            customer: customer, placedAt: placedAt,
-            shown: row.optionalText(26).flatMap(ShownStatus.init(rawValue:)))
+        savedShown = .some(row.optionalText(26).flatMap(ShownStatus.init(rawValue:)))
         ordersAt = Mark(stored: row.text(27))
         paymentsAt = Mark(stored: row.text(28))
         deliveriesAt = Mark(stored: row.text(29))
@@ -101,64 +119,79 @@ struct OrderRow: Hashable {
         isWrittenOff = row.integer(31) != 0
     }
 
-    // Each column has the same number in all three, the last of them in each: all can be bound.
-    private static let replacing =
-        "INSERT OR REPLACE INTO orders VALUES ("
-        + ReadSchema.orders.columns.indices.map { "?\($0 + 1)" }.joined(separator: ", ") + ")"
-    private static let updating = update(leavingOut: ["id", "customer", "placed_at", "shown"])
-    private static let updatingShown = update(leavingOut: ["id", "customer", "placed_at"])
-
-    private static func update(leavingOut names: Set<String>) -> String {
-        let changes = ReadSchema.orders.columns.enumerated().compactMap { index, column in
-            names.contains(column.name) ? nil : "\(column.name) = ?\(index + 1)"
-        }
-        return "UPDATE orders SET \(changes.joined(separator: ", ")) WHERE id = ?1"
+    /// What is to be written before the file has the row.
+    var change: Change {
+        guard let savedShown, !unsaved.contains(.contents) else { return .whole }
+        return .parts(unsaved, andShown: savedShown != shown)
     }
 
-    /// Which statement writes the row with the fewest indexes.
-    private var writing: String {
-        guard let saved, saved.customer == customer, saved.placedAt == placedAt else {
-            return Self.replacing
-        }
-        return saved.shown == shown ? Self.updating : Self.updatingShown
+    enum Change { case whole, parts(Parts, andShown: Bool) }
+
+    /// These columns are to be written again.
+    mutating func touch(_ parts: Parts) { unsaved.formUnion(parts) }
+
+    /// The file has it.
+    mutating func settle() {
+        savedShown = .some(shown)
+        unsaved = []
     }
 
-    mutating func save(_ id: String, to connection: Connection) throws(SQLiteError) {
-        let row = try connection.statement(writing)
-        try row.bind(1, id)
-        try row.bind(2, customer)
-        try row.bind(3, currency)
-        try row.bind(4, total)
-        try row.bind(5, lineCount)
-        try row.bind(6, units)
-        try row.bind(7, reference)
-        try row.bind(8, shipping)
-        try row.bind(9, phase.rawValue)
-        try row.bind(10, Int64(isCancelling ? 1 : 0))
-        try row.bind(11, reason)
-        try row.bind(12, version)
-        try row.bind(13, placedAt?.microseconds)
-        try row.bind(14, payment.rawValue)
-        try row.bind(15, paymentReason)
-        try row.bind(16, paymentCurrency)
-        try row.bind(17, amount)
-        try row.bind(18, authorizationCode)
-        try row.bind(19, captured)
-        try row.bind(20, captureID)
-        try row.bind(21, delivery.rawValue)
-        try row.bind(22, deliveryReason)
-        try row.bind(23, tracking)
-        try row.bind(24, reservation.rawValue)
-        try row.bind(25, mailsSent)
-        try row.bind(26, updatedAt.microseconds)
-        try row.bind(27, shown?.rawValue)
-        try row.bind(28, ordersAt.description)
-        try row.bind(29, paymentsAt.description)
-        try row.bind(30, deliveriesAt.description)
-        try row.bind(31, notificationsAt.description)
-        try row.bind(32, Int64(isWrittenOff ? 1 : 0))
-        try row.run()
-        saved = indexed
+    /// Binds what `parts` have to the parameters with the numbers of the columns, from 1.
+    func bind(_ parts: Parts, to row: Statement) throws(SQLiteError) {
+        if parts.contains(.contents) {
+            try row.bind(2, customer)
+            try row.bind(3, currency)
+            try row.bind(4, total)
+            try row.bind(5, lineCount)
+            try row.bind(6, units)
+            try row.bind(7, reference)
+            try row.bind(8, shipping)
+            try row.bind(13, placedAt?.microseconds)
+        }
+        if parts.contains(.order) {
+            try row.bind(9, phase.rawValue)
+            try row.bind(10, Int64(isCancelling ? 1 : 0))
+            try row.bind(11, reason)
+            try row.bind(12, version)
+            try row.bind(28, ordersAt.description)
+            try row.bind(32, Int64(isWrittenOff ? 1 : 0))
+        }
+        if parts.contains(.payment) {
+            try row.bind(14, payment.rawValue)
+            try row.bind(15, paymentReason)
+            try row.bind(16, paymentCurrency)
+            try row.bind(17, amount)
+            try row.bind(18, authorizationCode)
+            try row.bind(19, captured)
+            try row.bind(20, captureID)
+            try row.bind(29, paymentsAt.description)
+        }
+        if parts.contains(.delivery) {
+            try row.bind(21, delivery.rawValue)
+            try row.bind(22, deliveryReason)
+            try row.bind(23, tracking)
+            try row.bind(24, reservation.rawValue)
+            try row.bind(30, deliveriesAt.description)
+        }
+        if parts.contains(.mails) {
+            try row.bind(25, mailsSent)
+            try row.bind(31, notificationsAt.description)
+        }
+    }
+}
+
+extension OrderRow.Parts {
+    /// The columns whose numbers `OrderRow.bind(_:to:)` has.
+    static func of(_ column: String) -> OrderRow.Parts {
+        switch column {
+        case "status", "cancelling", "reason", "version", "orders_at", "written_off": .order
+        case "payment", "payment_reason", "payment_currency", "amount", "authorization_code",
+            "captured", "capture_id", "payments_at":
+            .payment
+        case "delivery", "delivery_reason", "tracking", "reservation", "deliveries_at": .delivery
+        case "mails_sent", "notifications_at": .mails
+        default: .contents
+        }
     }
 }
 

@@ -73,7 +73,7 @@ enum ReadSchema {
             "orders_by_time": "(placed_at)",
             "orders_by_customer": "(customer, placed_at) WHERE customer NOT NULL",
             "orders_by_status": "(shown, placed_at)",
-            OrderBalance.index: "(updated_at) WHERE \(OrderBalance.isWrong)",
+            OrderBalance.index: "(id) WHERE \(OrderBalance.isWrong)",
         ])
     static let lines = ReadTable(
         "order_lines", key: 2,

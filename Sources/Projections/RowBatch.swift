@@ -29,8 +29,12 @@ package final class RowBatch {
     private var timeline: [(order: Int, message: Message)] = []
     private var timelineBytes = 0
     private var page = TimelinePage()
+    private var orderWriter: OrderWriter
 
-    init(_ connection: Connection) { self.connection = connection }
+    init(_ connection: Connection) {
+        self.connection = connection
+        orderWriter = OrderWriter(connection)
+    }
 
     /// The orders that differ from the file; each with its lines.
     var changedOrders: [String] { orders.changedKeys }
@@ -125,7 +129,7 @@ package final class RowBatch {
     /// Writes what changed, within the caller's transaction.
     func flush() throws(SQLiteError) {
         try orders.forEachChanged { (id, row) throws(SQLiteError) in
-            try row.save(id, to: connection)
+            try orderWriter.write(&row, id)
         }
         try writeTimeline()
         try stock.forEachChanged { (sku, row) throws(SQLiteError) in try write(row, sku) }
