@@ -38,8 +38,8 @@ struct OrderRow: Hashable {
     var paymentsAt = Mark.none
     var deliveriesAt = Mark.none
     var notificationsAt = Mark.none
-    /// What the file has under `shown`; nil for a row that is not in it. An index has it, so that it
-    /// is written only where it changed.
+    /// What the file has under `shown`; nil for a row that is not in it. An index has that column,
+    /// so that it is written only where it changed.
     private var savedShown: ShownStatus??
     /// Which columns may differ from the file's.
     private var unsaved: Parts = []
