@@ -7,7 +7,7 @@ import Testing
 /// Of an order's row the columns are written that changed: whatever they are, and however often it
 /// was written before, the file has the row that one write of all of it would have made.
 @Suite struct OrderWriterTests {
-    /// One fact of each kind, and of some two.
+    /// Facts of all logs; between them they change columns of every part.
     private static let facts = [
         ("order.placed", #"{"currency":"GBP","lines":[{"sku":"m","quantity":3,"unitPrice":750}]}"#),
         (
@@ -41,7 +41,7 @@ import Testing
     func `whatever changes between its writes, the file has the whole row`(seed: UInt64) throws {
         var random = SeededGenerator(state: seed)
         let journal = try Journal()
-        // Often those of an order's usual course, so that there is a row early on.
+        // An order is there from the first or second fact on.
         let count = 60
         for index in 0..<count {
             let (type, data) = Self.facts.randomElement(using: &random) ?? Self.facts[0]
