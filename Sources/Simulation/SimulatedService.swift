@@ -59,6 +59,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
     /// Compares its log with what others have read of it.
     var shakeHands: () throws -> Void = {}
     var isReplaced = false
+    private(set) var isOvertaken = false
     var defect: Defect?
     private(set) var delayed: Set<String> = []
     /// For what is planted: the newest of each source.
@@ -104,6 +105,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
             durability: mistake == .syncLeftOut ? .none : .full)
         log.commitFault = { [weak self, weak log] moment in
             guard let self else { return nil }
+            isOvertaken = false
             if mistake == .publishedBeforeCommit, moment == .before, let log {
                 publishAhead(log)
             }
@@ -127,7 +129,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
         calls = []
         served.start()
         status.isUp = true
-        isReplaced = false
+        (isReplaced, isOvertaken) = (false, false)
     }
 
     package func crash() {
@@ -167,6 +169,7 @@ package final class SimulatedService<Core: ServiceCore>: LoggingProcess {
     }
 
     func workTwice() {
+        isOvertaken = true
         do {
             let now = runtime.now()
             let second = try Engine(

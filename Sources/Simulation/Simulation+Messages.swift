@@ -70,8 +70,9 @@ extension Simulation {
     func checkWaiting() throws {
         let far = Timestamp(microseconds: .max)
         for service in shop.services {
-            // A disk that fails now shows nothing.
-            guard let log = service.log, let calls = try? log.queries.countEffects(),
+            // A disk that fails now shows nothing, and who is overtaken shows what was.
+            guard !service.isOvertaken, let log = service.log,
+                let calls = try? log.queries.countEffects(),
                 let parked = try? log.queries.countParked().values.reduce(0, +),
                 let allCalls = try? log.effects(dueBy: far, limit: 10_000).count,
                 let allParked = try? log.parked(limit: 10_000).count

@@ -57,6 +57,9 @@ protocol LoggingProcess: SimulatedProcess, FailableService {
     func retryParked(_ random: inout SeededRandom) -> String?
     /// Has a second process work on its file for a moment, as where no lock holds.
     func workTwice()
+    /// Whether one has since this one's last transaction: it finds out with the next, and what it
+    /// knows without looking may be old until then.
+    var isOvertaken: Bool { get }
 }
 
 extension Simulation {
