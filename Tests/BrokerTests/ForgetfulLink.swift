@@ -2,7 +2,8 @@ import Glibc
 import Messaging
 
 /// Stands between one client and a NATS server, and swallows what ends a request for messages that
-/// brought none: the statuses 404 and 408, as nats-server 2.9 now and then says nothing of them.
+/// brought none: the statuses 404 and 408, as nats-server 2.9 now and then says nothing of them. As
+/// many requests as it is told to it swallows as well.
 final class ForgetfulLink: Sendable {
     let port: UInt16
     private let listener: Int32
@@ -11,7 +12,11 @@ final class ForgetfulLink: Sendable {
     private struct State: Sendable {
         var sockets: [Int32] = []
         var swallowed = 0
+        var requests = 0
     }
+
+    /// Swallows that many requests for messages that come from here on.
+    func swallow(requests: Int) { state.withLock { $0.requests = requests } }
 
     /// How many it has swallowed.
     var swallowed: Int { state.withLock { $0.swallowed } }
@@ -61,7 +66,7 @@ final class ForgetfulLink: Sendable {
                 continue
             }
             state.withLock { $0.sockets += [near, far] }
-            _ = Worker("forgetful>", .awaited) { pass(near, far) { $0 } }
+            _ = Worker("forgetful>", .awaited) { pass(near, far) { withoutRequest($0, state) } }
             _ = Worker("forgetful<", .awaited) { pass(far, near) { withoutEnds($0, state) } }
         }
     }
@@ -74,6 +79,17 @@ final class ForgetfulLink: Sendable {
             else { break }
         }
         shutdown(to, Int32(SHUT_RDWR))
+    }
+
+    /// What came, but for a request for messages, which comes in one piece.
+    private static func withoutRequest(_ bytes: [UInt8], _ state: Monitor<State>) -> [UInt8] {
+        guard bytes.starts(with: "PUB $JS.API.CONSUMER.MSG.NEXT.".utf8) else { return bytes }
+        return state.withLock { state in
+            guard state.requests > 0 else { return bytes }
+            state.requests -= 1
+            state.swallowed += 1
+            return []
+        }
     }
 
     /// What came, without the messages that are nothing but one of those statuses. Where so little

@@ -77,9 +77,17 @@ import Testing
         #expect(try far.fetch(readers, limit: 1, wait: .seconds(5)).map(\.sequence) == [1])
         // That there is nothing, and that the time is over, is not heard.
         #expect(try far.fetch(readers, limit: 1, wait: .milliseconds(200)).isEmpty)
+        let limit = Moment.now() + .seconds(30)
+        while forgetful.swallowed == 0, .now() < limit { usleep(10_000) }
         #expect(forgetful.swallowed > 0)
         #expect(try near.publish([message("2")], to: "events", expectedLast: 1) == 2)
         #expect(try far.fetch(readers, limit: 1, wait: .seconds(20)).map(\.sequence) == [2])
+        // A request that is lost does not take the whole wait with it.
+        let swallowed = forgetful.swallowed
+        forgetful.swallow(requests: 1)
+        #expect(try near.publish([message("3")], to: "events", expectedLast: 2) == 3)
+        #expect(try far.fetch(readers, limit: 1, wait: .seconds(60)).map(\.sequence) == [3])
+        #expect(forgetful.swallowed > swallowed)
     }
 
     /// But for how many streams and consumers it takes, which is its operator's affair.

@@ -16,6 +16,9 @@ final class StreamConsumer: Sendable {
     /// So long after its end a server may still say that a pull has ended. Not all do: nats-server
     /// 2.9 forgets some without a word, and a cluster those that its last leader had.
     private static let grace = Duration.milliseconds(100)
+    /// No request waits longer, so that one which a server has forgotten, or never got, costs no
+    /// more than that.
+    private static let longest = Duration.seconds(2)
 
     private struct Handed: Sendable {
         let sequence: UInt64
@@ -88,7 +91,10 @@ final class StreamConsumer: Sendable {
                 return Moment.now() >= deadline ? [] : nil
             }
             let ends = line.owed.isEmpty ? deadline : max(deadline, now + Self.redelivery)
-            if line.pull == nil { try pull(&line, caller, min(limit, room), until: ends, now) }
+            if line.pull == nil {
+                let most = min(ends, now + Self.longest)
+                try pull(&line, caller, min(limit, room), until: most, now)
+            }
             // A pull that does not wait is answered at once.
             let until = ends <= now ? now + desk.settings.patience : ends
             while line.pull != nil, line.waiting.isEmpty, Moment.now() < until {
