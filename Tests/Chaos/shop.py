@@ -122,7 +122,9 @@ class Shop:
     def _environment(self):
         environment = dict(os.environ)
         if self.clocks.library:
-            environment["LD_PRELOAD"] = self.clocks.library
+            # What stands before the C library already, as for a sanitizer, stays there.
+            others = environment.get("LD_PRELOAD")
+            environment["LD_PRELOAD"] = ":".join(filter(None, [self.clocks.library, others]))
             environment["KASSA_CHAOS_CLOCK"] = self.clocks.folder
         return environment
 
