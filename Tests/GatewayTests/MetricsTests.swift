@@ -3,6 +3,7 @@ import Gateway
 import HTTP
 import Messaging
 import Projections
+import Synchronization
 import Testing
 
 @Suite struct MetricsTests {
@@ -135,13 +136,38 @@ import Testing
             again["kassa_http_requests_total{method=\"GET\",route=\"/metrics\",code=\"200\"}"] == 1)
     }
 
+    @Test func `an answer with 503 is counted by its reason`() throws {
+        let refusal = Mutex<IntakeRefusal?>(.diskFull)
+        let rig = try Rig(intakeRefusal: { refusal.withLock { $0 } })
+        for next in [IntakeRefusal.overloaded, .overloaded, nil] {
+            _ = try rig.post("/v1/orders", goodOrder)
+            refusal.withLock { $0 = next }
+        }
+        for outcome in [CommandOutcome.busy, .unavailable("1000 wait"), .unavailable("it stops")] {
+            rig.services.answer(outcome)
+            #expect(try rig.post("/v1/orders", goodOrder).status == 503)
+        }
+        rig.services.answer(.refused(code: RefusalCode.invalid, detail: "no"))
+        #expect(try rig.post("/v1/orders", goodOrder).status == 422)
+        let samples = try scrape(rig).filter { $0.key.hasPrefix("kassa_http_unavailable_total") }
+        #expect(
+            samples == [
+                "kassa_http_unavailable_total{reason=\"busy\"}": 1,
+                "kassa_http_unavailable_total{reason=\"disk-full\"}": 1,
+                "kassa_http_unavailable_total{reason=\"overloaded\"}": 2,
+                "kassa_http_unavailable_total{reason=\"unavailable\"}": 2,
+            ])
+    }
+
     @Test func `what the host reads is shown, and what it cannot read is left out`() throws {
         var readings = ShopReadings()
         readings.services = [
             .init(
-                name: "orders", isUp: true, inputs: 3, log: (Position(42), true), calls: 2,
-                parked: 1),
-            .init(name: "payments", isUp: false, inputs: 0, log: nil, calls: nil, parked: nil),
+                name: "orders", isUp: true, inputs: 3, refused: 9, log: (Position(42), true),
+                calls: 2, parked: 1),
+            .init(
+                name: "payments", isUp: false, inputs: 0, refused: 0, log: nil, calls: nil,
+                parked: nil),
         ]
         readings.services[0].published = Position(41)
         readings.hops.alarms = [
@@ -168,6 +194,7 @@ import Testing
         #expect(samples["kassa_orders_out_of_balance"] == 0)
         #expect(samples["kassa_service_up{service=\"payments\"}"] == 0)
         #expect(samples["kassa_service_inputs_waiting{service=\"orders\"}"] == 3)
+        #expect(samples["kassa_service_commands_refused_total{service=\"orders\"}"] == 9)
         #expect(samples["kassa_service_calls_waiting{service=\"orders\"}"] == 2)
         #expect(samples["kassa_service_parked_messages{service=\"orders\"}"] == 1)
         let lag = "{consumer=\"gateway\",source=\"orders/facts\"}"
@@ -182,6 +209,7 @@ import Testing
         let unread = samples.keys.filter { $0.contains("payments") }
         #expect(
             unread.sorted() == [
+                "kassa_service_commands_refused_total{service=\"payments\"}",
                 "kassa_service_inputs_waiting{service=\"payments\"}",
                 "kassa_service_up{service=\"payments\"}",
             ])

@@ -18,12 +18,14 @@ final class Exchange: Sendable {
     let principal: String
     private let responder: Responder
     private let log: RequestLog?
+    private let meter: RequestMeter
 
     init(
         _ request: HTTPRequest, _ responder: Responder, _ runtime: any Runtime,
-        _ tracer: Tracer = .off, _ log: RequestLog? = nil
+        _ meter: RequestMeter, _ tracer: Tracer = .off, _ log: RequestLog? = nil
     ) {
         self.log = log
+        self.meter = meter
         self.request = request
         self.responder = responder
         let parents = request.headers.values("traceparent")
@@ -68,6 +70,7 @@ final class Exchange: Sendable {
     }
 
     func fail(_ problem: Problem) {
+        if problem.status == 503 { meter.noteUnavailable(problem.code) }
         respond(
             problem.response(
                 instance: request.target, traceID: (client ?? trace.context).traceID))

@@ -182,7 +182,7 @@ package final class Gateway: Sendable {
     ) {
         router.on(method, pattern) { request, responder in
             let exchange = Exchange(
-                request, responder, self.runtime, self.tracer, self.log)
+                request, responder, self.runtime, self.meter, self.tracer, self.log)
             do throws(RequestError) {
                 try handler(self, exchange)
             } catch { exchange.fail(error.problem) }

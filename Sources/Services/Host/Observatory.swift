@@ -40,8 +40,8 @@ struct Observatory: Sendable {
         for (service, sight) in sights {
             var reading = ShopReadings.Service(
                 name: service.log.value, isUp: sight.isUp, inputs: sight.inputs,
-                log: sight.log.map { ($0.head, $0.haltReason != nil) }, calls: sight.calls,
-                parked: sight.parked, oldestParked: sight.oldestParked)
+                refused: sight.refused, log: sight.log.map { ($0.head, $0.haltReason != nil) },
+                calls: sight.calls, parked: sight.parked, oldestParked: sight.oldestParked)
             reading.published = sight.log?.published
             readings.services.append(reading)
             if let open = sight.openCheckouts {

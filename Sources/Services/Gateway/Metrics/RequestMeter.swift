@@ -2,12 +2,14 @@ import EventSourcing
 import HTTP
 import Synchronization
 
-/// Counts requests by method, route and status, and measures how long they take.
+/// Counts requests by method, route and status, and those answered with 503 by the reason; measures
+/// how long they take.
 ///
 /// A request costs a handful of atomic additions; the lock is taken when routes are added and when
 /// the counts are read. What clients send, such as a path or a method's name, makes no new label.
 final class RequestMeter: Sendable {
     private let routes = Mutex<[(pattern: String, meter: RouteMeter)]>([])
+    private let unavailable = Mutex<[String: Int64]>([:])
 
     /// What watches a pattern's requests; the empty pattern stands for all unknown paths.
     @Sendable func watch(_ pattern: String) -> any RequestObserver {
@@ -18,6 +20,9 @@ final class RequestMeter: Sendable {
             return meter
         }
     }
+
+    /// Counts an answer with 503, under the code of its problem.
+    func noteUnavailable(_ code: String) { unavailable.withLock { $0[code, default: 0] += 1 } }
 
     /// Only what was asked for at least once.
     func write(to text: inout MetricsText) {
@@ -30,6 +35,12 @@ final class RequestMeter: Sendable {
             for (method, code, count) in meter.answered {
                 text.sample(["method": method, "route": route, "code": code], count)
             }
+        }
+        text.family(
+            "kassa_http_unavailable_total", .counter,
+            "Requests answered with 503, by the code of the problem.")
+        for (code, count) in unavailable.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+            text.sample(["reason": code], count)
         }
         text.family(
             "kassa_http_request_duration_seconds", .histogram,

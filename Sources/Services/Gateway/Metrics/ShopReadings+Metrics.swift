@@ -98,6 +98,10 @@ extension ShopReadings {
             "Commands, messages and results of calls that wait for a service's writer.")
         for service in services { text.sample(["service": service.name], service.inputs) }
         text.family(
+            "kassa_service_commands_refused_total", .counter,
+            "Commands refused, as too many waited for a service's writer already.")
+        for service in services { text.sample(["service": service.name], service.refused) }
+        text.family(
             "kassa_service_calls_waiting", .gauge,
             "Calls to the outside that have no result on record yet.")
         for service in services {

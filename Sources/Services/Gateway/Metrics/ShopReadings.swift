@@ -28,6 +28,8 @@ package struct ShopReadings: Sendable {
         package let isUp: Bool
         /// Commands, messages and results that wait for the writer.
         package let inputs: Int64
+        /// Commands there was no room for before the writer, since its start.
+        package let refused: Int64
         /// The newest position, and whether the log writes no more; nil before it was first open.
         package let log: (head: Position, isHalted: Bool)?
         /// Calls to the outside that are due or under way.
@@ -40,13 +42,15 @@ package struct ShopReadings: Sendable {
         package var published: Position?
 
         package init(
-            name: String, isUp: Bool, inputs: Int64, log: (head: Position, isHalted: Bool)?,
+            name: String, isUp: Bool, inputs: Int64, refused: Int64,
+            log: (head: Position, isHalted: Bool)?,
             calls: Int64?, parked: Int64?, oldestParked: Timestamp? = nil
         ) {
             self.oldestParked = oldestParked
             self.name = name
             self.isUp = isUp
             self.inputs = inputs
+            self.refused = refused
             self.log = log
             self.calls = calls
             self.parked = parked

@@ -27,6 +27,8 @@ final class BenchedShop {
     struct Standing {
         var heads: [String: Int64] = [:]
         var openCheckouts = 0
+        /// Answers with 503 since the gateway began, by reason.
+        var unavailable: [String: Int] = [:]
         /// By how they ended, what the rows have seen end since the gateway began.
         var ended: [String: Int] = [:]
         /// Events that the rows lack.
@@ -164,6 +166,9 @@ final class BenchedShop {
             } else if name.hasPrefix("kassa_order_duration_seconds_count{") {
                 let status = name.split(separator: "\"").dropFirst().first ?? ""
                 standing.ended[String(status)] = Int(value)
+            } else if name.hasPrefix("kassa_http_unavailable_total{") {
+                let reason = name.split(separator: "\"").dropFirst().first ?? ""
+                standing.unavailable[String(reason)] = Int(value)
             } else if name.hasPrefix("kassa_consumer_lag_events{consumer=\"gateway\"") {
                 standing.behind += Int64(value)
             }

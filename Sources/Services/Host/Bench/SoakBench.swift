@@ -94,6 +94,7 @@ package enum SoakBench {
         try refuseWhereDiskIsShort(data, orders: rate * settings.seconds)
         try shop.waitUntilQuiet()
         driver = try shop.driver(connections: settings.clients)
+        let before = try shop.standing().unavailable
         let completed = try shop.completedOrders()
         let load = Monitor(Load())
         let worker = start(driver, load, rate, settings, requests)
@@ -103,7 +104,8 @@ package enum SoakBench {
         if case .failure(let error)? = end.end { throw error }
         progress("waiting for the last orders")
         try shop.waitUntilCompleted(end.accepted, after: completed, progress: progress)
-        return judge(samples, end, rate)
+        let refusals = try shop.standing().unavailable.merging(before, uniquingKeysWith: -)
+        return judge(samples, end, rate, refusals)
     }
 
     /// A disk that fills up at the end of an hour would tell of something else.
@@ -171,14 +173,18 @@ package enum SoakBench {
         }
     }
 
-    private static func judge(_ samples: [Sample], _ load: Load, _ rate: Double)
-        -> (report: BenchReport, growth: [String])
-    {
+    /// - Parameter refusals: answers with 503, by reason.
+    private static func judge(
+        _ samples: [Sample], _ load: Load, _ rate: Double, _ refusals: [String: Int]
+    ) -> (report: BenchReport, growth: [String]) {
         var report = BenchReport()
         report.begin("load")
         report.add("asked for a second", rate, "orders/s")
         report.add("accepted", Double(load.accepted), "orders")
         report.add("refused with 503", Double(load.refused), "orders")
+        for (reason, count) in refusals.sorted(by: { $0.key < $1.key }) where count > 0 {
+            report.add("  as \(reason)", Double(count), "requests")
+        }
         report.add("failed", Double(load.failed), "orders")
         report.add("placing: due to 201", load.all)
         var growth: [String] = []
