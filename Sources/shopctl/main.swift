@@ -5,14 +5,21 @@ import Glibc
 /// `shopctl`: runs the shop, places orders, and proves its history.
 signal(SIGPIPE, SIG_IGN)
 
-do throws(UsageError) {
-    switch try ShopCommand.all.parse(Array(CommandLine.arguments.dropFirst())) {
-    case .help(let text):
-        print(text)
-        exit(Terminal.flush(0))
-    case .run(let invocation): exit(Terminal.flush(ShopCommand.run(invocation)))
+/// What the process is to end with. All that it took is given back by then, so that what is left is
+/// a leak.
+@inline(never)
+func outcome() -> Int32 {
+    do throws(UsageError) {
+        switch try ShopCommand.all.parse(Array(CommandLine.arguments.dropFirst())) {
+        case .help(let text):
+            print(text)
+            return Terminal.flush(0)
+        case .run(let invocation): return Terminal.flush(ShopCommand.run(invocation))
+        }
+    } catch {
+        Terminal.complain(error.description)
+        return UsageError.exitCode
     }
-} catch {
-    Terminal.complain(error.description)
-    exit(UsageError.exitCode)
 }
+
+exit(outcome())
