@@ -258,10 +258,11 @@ package final class EventLog {
                     code: 5, message: "another process writes this log; stop one of the two",
                     action: "writing to \(connection.path)"))
         }
-        dataVersion = seen
         streams.removeAll()
         timersAhead.forget()
         try reading { (connection) throws(SQLiteError) in try effects.load(from: connection) }
+        // Only now: what could not be read is read the next time.
+        dataVersion = seen
     }
 
     func write(_ body: (Connection) throws(SQLiteError) -> Void) throws(StoreError) {

@@ -90,6 +90,45 @@ import Testing
         #expect(forgetful.swallowed > swallowed)
     }
 
+    @Test(arguments: [false, true])
+    func `a consumer that is lost while its reader is connected is made anew`(isOwn: Bool) throws {
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
+        let own = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+        defer { own.stop(within: .zero) }
+        let server = isOwn ? nil : try NATSServerProcess()
+        guard isOwn || server != nil else {
+            return print("skipped: \"a consumer that is lost ...\": no nats-server is installed")
+        }
+        let address = try NATSAddress(
+            server.map { "nats://127.0.0.1:\($0.port)" } ?? "nats://secret@127.0.0.1:\(own.port)")
+        var settings = NATSBroker.Settings()
+        settings.retainedBytes = 32 * 1024 * 1024
+        let near = NATSBroker(address, name: "test", settings: settings, runtime: WallClock())
+        func message(_ id: String) -> BrokerMessage {
+            BrokerMessage(subject: "facts.x", id: id, headers: [], payload: [])
+        }
+        #expect(try near.publish([message("1")], to: "events", expectedLast: 0) == 1)
+        let readers = Subscription(stream: "events", consumer: "readers", filter: "")
+        #expect(try near.fetch(readers, limit: 1, wait: .seconds(5)).map(\.sequence) == [1])
+        try near.acknowledge(readers, through: 1)
+        let soon = Moment.now() + .seconds(30)
+        let link = try NATSLink(address, name: "operator", within: .seconds(5))
+        try link.send(Array("SUB in 1\r\n".utf8), until: soon)
+        let delete = "PUB $JS.API.CONSUMER.DELETE.events.readers in 0\r\n\r\n"
+        try link.send(Array(delete.utf8), until: soon)
+        _ = try #require(try link.receive(until: soon))
+        #expect(try near.publish([message("2")], to: "events", expectedLast: 1) == 2)
+        var seen: [UInt64] = []
+        while !seen.contains(2), .now() < soon {
+            // That it is gone may be said once.
+            seen += ((try? near.fetch(readers, limit: 9, wait: .milliseconds(500))) ?? [])
+                .map(\.sequence)
+        }
+        #expect(seen.last == 2)
+    }
+
     /// But for how many streams and consumers it takes, which is its operator's affair.
     private static let ofAnyServer = (BrokerConformance.checks + BrokerConformance.durableChecks)
         .filter { $0.name != "streams and consumers are bounded" }

@@ -44,6 +44,9 @@ final class StreamConsumer: Sendable {
         var owed: [UInt64] = []
         /// How often a message was sent back at once, as it was not its turn.
         var turnedAway: [UInt64: Int] = [:]
+        /// Whether the last pull ended as one does whose consumer is gone: without a word, or with
+        /// another one than that there was nothing.
+        var isDoubtful = false
         /// Nothing is asked for before.
         var restsUntil = Moment(nanoseconds: 0)
     }
@@ -79,7 +82,9 @@ final class StreamConsumer: Sendable {
         lookingUntil end: Moment
     ) throws(NATSCaller.Refusal) -> [Delivered]? {
         let now = Moment.now()
-        if let pull = line.pull, now > pull.ends + Self.grace { line.pull = nil }
+        if let pull = line.pull, now > pull.ends + Self.grace {
+            (line.pull, line.isDoubtful) = (nil, true)
+        }
         if line.waiting.isEmpty {
             guard now >= line.restsUntil else {
                 try receive(&line, caller, until: min(line.restsUntil, deadline, now + Self.slice))
@@ -92,11 +97,13 @@ final class StreamConsumer: Sendable {
             }
             let ends = line.owed.isEmpty ? deadline : max(deadline, now + Self.redelivery)
             if line.pull == nil {
+                if line.isDoubtful { try checkConsumer(&line, caller) }
                 let most = min(ends, now + Self.longest)
                 try pull(&line, caller, min(limit, room), until: most, now)
             }
             // A pull that does not wait is answered at once.
-            let until = ends <= now ? now + desk.settings.patience : ends
+            let answered = min(now + desk.settings.patience, (line.pull?.ends ?? now) + Self.grace)
+            let until = ends <= now ? answered : ends
             while line.pull != nil, line.waiting.isEmpty, Moment.now() < until {
                 try receive(&line, caller, until: min(until, now + Self.slice))
                 if line.waiting.isEmpty, Moment.now() >= now + Self.slice, ends > now {
@@ -110,6 +117,16 @@ final class StreamConsumer: Sendable {
         }
         guard !line.waiting.isEmpty else { return Moment.now() >= end ? [] : nil }
         return handOut(&line, limit)
+    }
+
+    /// A consumer that is gone, as its operator or a cluster lost it, answers no pull any more.
+    ///
+    /// - Throws: where it is gone; the next call makes it anew.
+    private func checkConsumer(_ line: inout Line, _ caller: NATSCaller)
+        throws(NATSCaller.Refusal)
+    {
+        _ = try caller.ask("CONSUMER.INFO.\(subscription.stream).\(subscription.consumer)")
+        line.isDoubtful = false
     }
 
     private func handOut(_ line: inout Line, _ limit: Int) -> [Delivered] {
@@ -162,7 +179,10 @@ final class StreamConsumer: Sendable {
             delivery = caller.others.removeFirst()
         }
         if let status = delivery.status {
-            if delivery.subject == line.pull?.inbox, status != 100 { line.pull = nil }
+            if delivery.subject == line.pull?.inbox, status != 100 {
+                // 404: there is no message; 408: none came in time.
+                (line.pull, line.isDoubtful) = (nil, status != 404 && status != 408)
+            }
             return true
         }
         guard let reply = delivery.reply, let place = AcknowledgementSubject(reply) else {
