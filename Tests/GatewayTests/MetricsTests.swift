@@ -183,6 +183,7 @@ import Testing
         readings.openCheckouts = 4
         readings.waitingCheckouts = 3
         readings.isProjectionStale = true
+        readings.queues = [("files", 6), ("calls", 0)]
         let told = readings
         let samples = try scrape(try Rig(readings: { told }))
         #expect(samples["kassa_log_head_position{log=\"orders\"}"] == 42)
@@ -202,6 +203,8 @@ import Testing
         #expect(samples["kassa_consumer_lag_seconds\(lag)"] == 1.5)
         #expect(samples["kassa_broker_stream_messages{stream=\"kassa-orders\"}"] == 7)
         #expect(samples["kassa_broker_stream_bytes{stream=\"kassa-orders\"}"] == 900)
+        #expect(samples["kassa_gateway_waiting{queue=\"files\"}"] == 6)
+        #expect(samples["kassa_gateway_waiting{queue=\"calls\"}"] == 0)
         #expect(samples["kassa_checkouts_open"] == 4)
         #expect(samples["kassa_checkouts_waiting"] == 3)
         #expect(samples["kassa_projection_stale"] == 1)

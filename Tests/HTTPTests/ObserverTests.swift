@@ -106,6 +106,24 @@ import Testing
         try eventually { statistics.openConnections == 0 }
     }
 
+    @Test func `bytes of unfinished requests are counted until they are whole or gone`() throws {
+        let statistics = HTTPServerStatistics()
+        let server = try HTTPServer.start(
+            statistics: statistics, handler: { $1.respond(.text(200, "ok")) })
+        defer { server.stop(within: .zero) }
+        let (first, second) = (try Peer(port: server.port), try Peer(port: server.port))
+        for peer in [first, second] {
+            try peer.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n")
+            try peer.send([UInt8](repeating: 65, count: 900))
+        }
+        try eventually { statistics.receivedBytes >= 1800 }
+        try first.send([UInt8](repeating: 65, count: 100))
+        _ = try first.read(until: "ok")
+        try eventually { (900..<1800).contains(statistics.receivedBytes) }
+        second.endInput()
+        try eventually { statistics.receivedBytes == 0 }
+    }
+
     @Test func `an answer that comes too late is counted`() throws {
         var limits = HTTPServerLimits()
         limits.answerTimeout = .milliseconds(20)

@@ -1,6 +1,8 @@
 import EventSourcing
+import Glibc
 import HTTP
 import Host
+import Messaging
 import NATS
 import Testing
 
@@ -313,5 +315,35 @@ final class PeersRig {
             #expect(rig.line?.calls == Int64(calls))
             #expect(rig.line?.retries == Int64(calls - 200))
         }
+    }
+
+    @Test func `calls for which there is no room are counted, and are not made`() throws {
+        let rig = try PeersRig()
+        let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(silent) }
+        var (place, length) = (sockaddr_in(), socklen_t(MemoryLayout<sockaddr_in>.size))
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = inet_addr("127.0.0.1")
+        withUnsafeMutablePointer(to: &place) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(silent, $0, length) + listen(silent, 8) + getsockname(silent, $0, &length)
+            }
+        }
+        rig.hear(.sample(port: UInt16(bigEndian: place.sin_port)))
+        let call = Peers.Call(
+            part: .orders, key: "", method: .post, target: "/commands", body: [],
+            isIdempotent: false, within: .seconds(1))
+        let outcomes = Monitor<[String]>([])
+        for _ in 0..<1100 {
+            rig.peers.send(call) { result in
+                outcomes.withLock { $0.append("\(result)") }
+                outcomes.wakeAll()
+            }
+        }
+        #expect(rig.peers.surplus >= 76)
+        let first = outcomes.wait(until: .now() + .seconds(20)) { outcomes in
+            outcomes.first.map { .done($0) } ?? .wait(atMost: nil)
+        }
+        #expect(first?.contains("are under way") == true, "\(first ?? "nothing")")
     }
 }

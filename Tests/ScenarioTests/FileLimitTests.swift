@@ -29,6 +29,9 @@ import Testing
         try eventually("those too many are turned away") {
             try Scrape(shop)["kassa_http_connections_refused_total"] ?? 0 >= 150
         }
+        let refusal = many.last?.readToEnd() ?? ""
+        #expect(refusal.hasPrefix("HTTP/1.1 503 "), "\(refusal)")
+        #expect(refusal.contains("\r\nRetry-After: 1\r\n"), "\(refusal)")
         let order = try shop.ended(OrderBody(more: OrderBody.contact))
         try eventually("all mails are sent") {
             try shop.get("/v1/orders/\(order["id"])").json["mailsSent"]?.integer == 3

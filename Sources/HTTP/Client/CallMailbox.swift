@@ -86,6 +86,13 @@ final class CallMailbox: Sendable {
         return failure
     }
 
+    /// Calls handed over and not settled, to all places.
+    var waiting: Int {
+        state.withLock { state in
+            state.accounts.values.reduce(0) { $0 + $1.waiting.load(ordering: .relaxed) }
+        }
+    }
+
     private func account(_ place: HTTPPlace, _ state: inout State) -> PlaceAccount {
         if let known = state.accounts[place] { return known }
         let account = PlaceAccount(place, number: state.accounts.count)

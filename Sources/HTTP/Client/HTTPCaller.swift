@@ -97,6 +97,9 @@ package final class HTTPCaller: Sendable {
         }
     }
 
+    /// How many requests have no answer yet, to all places.
+    package var waiting: Int { mailbox.waiting }
+
     /// Fails what is under way, closes all connections and ends the thread.
     ///
     /// Returns once all replies were called. Callable from any thread and repeatedly; on the

@@ -8,6 +8,7 @@ package final class HTTPServerStatistics: Sendable {
     let refused = Atomic<Int64>(0)
     let unreadable = Atomic<Int64>(0)
     let late = Atomic<Int64>(0)
+    let received = Atomic<Int64>(0)
 
     package init() {}
 
@@ -21,6 +22,9 @@ package final class HTTPServerStatistics: Sendable {
     package var refusedRequests: Int64 { unreadable.load(ordering: .relaxed) }
     /// Requests whose handler did not answer within `answerTimeout`.
     package var timedOutRequests: Int64 { late.load(ordering: .relaxed) }
+
+    /// Bytes that have come of requests which are not whole yet, now.
+    package var receivedBytes: Int64 { received.load(ordering: .relaxed) }
 
     func add(_ counter: borrowing Atomic<Int64>, _ count: Int64 = 1) {
         counter.add(count, ordering: .relaxed)

@@ -81,7 +81,10 @@ extension Reactor {
     }
 
     private func account(_ connection: Connection, _ held: Int) {
-        received += held - connection.accounted
+        let more = held - connection.accounted
+        guard more != 0 else { return }
+        received += more
+        statistics.add(statistics.received, Int64(more))
         connection.accounted = held
     }
 

@@ -166,6 +166,7 @@ package final class Gateway: Sendable {
             var response = Problem(status, Self.code(status), detail)
                 .response(instance: "", traceID: trace.traceID)
             response.headers["traceparent"] = trace.header
+            if status == 503 { response.headers["Retry-After"] = "1" }
             return response
         }
     }

@@ -13,6 +13,8 @@ struct Observatory: Sendable {
     let projections: ProjectionRunner
     let freshness: Freshness
     let load: LoadWatch
+    /// With the names that they are told of by.
+    let sidework: [(name: String, work: Sidework)]
     let runtime: any Runtime
     let startedAt: Timestamp
     /// The logs whose facts the rows had all of, when their service was last seen.
@@ -23,10 +25,10 @@ struct Observatory: Sendable {
 
     init(
         services: GatewayPart.Services, projections: ProjectionRunner, freshness: Freshness,
-        load: LoadWatch, runtime: any Runtime
+        load: LoadWatch, sidework: [(name: String, work: Sidework)], runtime: any Runtime
     ) {
         (self.services, self.projections) = (services, projections)
-        (self.freshness, self.load) = (freshness, load)
+        (self.freshness, self.load, self.sidework) = (freshness, load, sidework)
         (self.runtime, startedAt) = (runtime, runtime.now())
     }
 
@@ -65,11 +67,24 @@ struct Observatory: Sendable {
         readings.disk = .init(
             free: disk.free, reserve: disk.held, isIntakeStopped: disk.isStopped)
         readings.load = .init(backlog: load.backlog, isIntakeStopped: load.isStopped)
+        readings.queues = queues
         readings.server = statistics
         readings.process = .read()
         readings.parts = services.parts()
         readings.spans = services.spans()
         return readings
+    }
+
+    /// What waits in the gateway's own queues.
+    private var queues: [(name: String, waiting: Int64)] {
+        var queues = sidework.map { ($0.name, Int64($0.work.count)) }
+        queues.append(("reads", Int64(freshness.waiterCount)))
+        if let peers = services.peers {
+            let waiting = peers.waiting
+            queues.append(("calls", Int64(waiting.calls)))
+            queues.append(("repetitions", Int64(waiting.repetitions)))
+        }
+        return queues
     }
 
     /// Why nothing new is taken; nil where it is.
@@ -90,7 +105,7 @@ struct Observatory: Sendable {
             waiting: waiting.map {
                 .init(name: "waiting", behind: Int64($0.count), read: $0.taken)
             },
-            refused: sights.reduce(0) { $0 + $1.1.refused })
+            refused: sights.reduce(services.peers?.surplus ?? 0) { $0 + $1.1.refused })
     }
 
     /// Why a log writes no more; nil where all do.

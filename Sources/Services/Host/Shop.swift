@@ -140,7 +140,7 @@ package final class Shop: Sendable {
             feeds: wiring.feeds,
             seen: seen, holdings: holdings,
             mails: { PartStatus.Mails(sent: mails.sent, failed: mails.failed) },
-            disk: { disk.reading }, parts: parts,
+            disk: { disk.reading }, parts: parts, peers: nil,
             spans: { tracing.counts.map { [("shop", $0)] } ?? [] })
         gateway = try GatewayPart(
             services, settings, broker: broker, consumer: "gateway", disk: disk, runtime: runtime,

@@ -38,6 +38,9 @@ final class Sidework: Sendable {
         }
     }
 
+    /// How much waits, without what is under way.
+    var count: Int { state.withLock { $0.waiting.count } }
+
     /// - Returns: whether it is taken; false where too much waits, or all comes to an end.
     @Sendable func take(_ work: @escaping @Sendable () -> Void) -> Bool {
         let isTaken = state.withLock { state in

@@ -28,6 +28,7 @@ extension ShopReadings {
         text.sample([:], mailsFailed)
         if let disk { write(disk, to: &text) }
         writeLoad(to: &text)
+        writeQueues(to: &text)
         if !spans.isEmpty { writeSpans(to: &text) }
         if let process { write(process, to: &text) }
     }
@@ -51,9 +52,19 @@ extension ShopReadings {
         text.sample([:], load.isIntakeStopped || disk?.isIntakeStopped == true)
     }
 
+    private func writeQueues(to text: inout MetricsText) {
+        guard !queues.isEmpty else { return }
+        text.family("kassa_gateway_waiting", .gauge, "What waits in a queue of the gateway.")
+        for queue in queues { text.sample(["queue": queue.name], queue.waiting) }
+    }
+
     private func write(_ server: HTTPServerStatistics, to text: inout MetricsText) {
         text.family("kassa_http_connections_open", .gauge, "Clients' connections that are open.")
         text.sample([:], server.openConnections)
+        text.family(
+            "kassa_http_received_bytes", .gauge,
+            "Bytes that have come of requests which are not whole yet.")
+        text.sample([:], server.receivedBytes)
         text.family("kassa_http_connections_accepted_total", .counter, "Connections taken.")
         text.sample([:], server.acceptedConnections)
         text.family(

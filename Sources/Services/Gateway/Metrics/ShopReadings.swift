@@ -214,6 +214,8 @@ package struct ShopReadings: Sendable {
     package var mailsFailed: Int64 = 0
     package var disk: Disk?
     package var load = Load(backlog: 0, isIntakeStopped: false)
+    /// What waits in the gateway's own queues, each with its name.
+    package var queues: [(name: String, waiting: Int64)] = []
     package var server: HTTPServerStatistics?
     package var process: Process?
     package var parts: [Part] = []

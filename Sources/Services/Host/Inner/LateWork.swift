@@ -19,6 +19,9 @@ final class LateWork: Sendable {
 
     deinit { askToStop() }
 
+    /// How much waits.
+    var count: Int { state.withLock { $0.waiting.count } }
+
     /// - Returns: false where too much waits, or all comes to an end; it is not done then.
     func take(after pause: Duration, _ work: @escaping @Sendable () -> Void) -> Bool {
         let isTaken = state.withLock { state in

@@ -1,6 +1,7 @@
 package import EventSourcing
 package import HTTP
 import Messaging
+import Synchronization
 
 /// The other processes of the shop, as they are called from here: found by what they announce,
 /// each behind a circuit breaker.
@@ -91,6 +92,7 @@ package final class Peers: Sendable {
     private let caller: HTTPCaller
     private let later = LateWork()
     private let lines = Monitor<[String: Line]>([:])
+    private let surplusCalls = Atomic<Int64>(0)
 
     /// Starts its threads.
     ///
@@ -109,6 +111,11 @@ package final class Peers: Sendable {
     }
 
     var roster: Roster { heartbeat.roster }
+
+    /// How many calls were not made, as too many waited for the same process already.
+    package var surplus: Int64 { surplusCalls.load(ordering: .relaxed) }
+    /// How many have no answer yet, and how many wait to be made once more.
+    package var waiting: (calls: Int, repetitions: Int) { (caller.waiting, later.count) }
 
     /// Takes in what a process says of itself in an answer.
     func find(_ announcement: Announcement) { heartbeat.find(announcement) }
@@ -182,6 +189,7 @@ package final class Peers: Sendable {
         _ result: Result<HTTPResponse, HTTPCaller.Failure>, of attempt: Attempt,
         from home: Announcement
     ) {
+        if case .failure(.full) = result { surplusCalls.add(1, ordering: .relaxed) }
         count(result, home.instance)
         switch result {
         // It is there and not open yet, or another part is there: nothing was done.

@@ -23,6 +23,8 @@ final class GatewayPart: Sendable {
         let disk: @Sendable () -> DiskWatch.Reading
         /// The processes that the shop is made of; the gateway's own is added.
         let parts: @Sendable () -> [ShopReadings.Part]
+        /// Who calls them; nil where they are in this process.
+        let peers: Peers?
         /// What became of their spans; empty where none are told.
         let spans: @Sendable () -> [(part: String, counts: SpanCounts)]
     }
@@ -56,7 +58,7 @@ final class GatewayPart: Sendable {
             notice: settings.say(as: "gateway"))
         observatory = Observatory(
             services: services, projections: projections, freshness: freshness, load: load,
-            runtime: runtime)
+            sidework: [("files", sidework), ("metrics", scrapes)], runtime: runtime)
         gateway = Gateway(
             runtime: runtime, readStore: store, freshness: freshness, orders: services.orders,
             stock: services.stock, desk: services.desk,

@@ -22,6 +22,7 @@ enum ServedGateway {
             mails: { watch.mails },
             disk: { watch.disk(with: disk.reading) },
             parts: { watch.parts + [Self.own(shell)].compactMap(\.self) },
+            peers: shell.peers,
             spans: {
                 watch.spans + (shell.tracing.counts.map { [("gateway", $0)] } ?? [])
             })
