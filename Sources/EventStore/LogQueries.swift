@@ -22,22 +22,25 @@ package struct LogQueries {
         e.metadata, e.leaf FROM events e LEFT JOIN streams s ON s.key = e.stream
         """
 
-    /// The log's events after `position` (before it, backwards), at most `limit`.
-    package func log(after position: Position, limit: Int, _ direction: Direction = .forward)
-        throws(StoreError) -> [StoredRecord]
-    {
+    /// The log's events after `position` (before it, backwards), at most `limit`, and none behind
+    /// those whose data come to `bytes`.
+    package func log(
+        after position: Position, limit: Int, bytes: Int = .max,
+        _ direction: Direction = .forward
+    ) throws(StoreError) -> [StoredRecord] {
         let order = direction == .forward ? "> ?1 ORDER BY" : "< ?1 ORDER BY"
         let tail = direction == .forward ? "e.position LIMIT ?2" : "e.position DESC LIMIT ?2"
-        return try rows("\(Self.columns) WHERE e.position \(order) \(tail)") {
+        return try rows("\(Self.columns) WHERE e.position \(order) \(tail)", bytes) {
             (statement) throws(SQLiteError) in
             try statement.bind(1, position.value)
             try statement.bind(2, Int64(max(0, limit)))
         }
     }
 
-    /// The log's events of these types after `position` and up to `through`, at most `limit`.
+    /// The log's events of these types after `position` and up to `through`, at most `limit`, and
+    /// none behind those whose data come to `bytes`.
     package func log(
-        after position: Position, through: Position, types: [String], limit: Int
+        after position: Position, through: Position, types: [String], limit: Int, bytes: Int
     ) throws(StoreError) -> [StoredRecord] {
         var names = JSONWriter()
         names.array { names in for type in types { names.value(type) } }
@@ -45,7 +48,7 @@ package struct LogQueries {
             """
             \(Self.columns) WHERE e.position > ?1 AND e.position <= ?2 \
             AND e.type IN (SELECT value FROM json_each(?3)) ORDER BY e.position LIMIT ?4
-            """
+            """, bytes
         ) { (statement) throws(SQLiteError) in
             try statement.bind(1, position.value)
             try statement.bind(2, through.value)
@@ -124,15 +127,20 @@ package struct LogQueries {
         try Schema.reading(connection, body)
     }
 
-    private func rows(_ sql: String, _ bind: (Statement) throws(SQLiteError) -> Void)
-        throws(StoreError) -> [StoredRecord]
-    {
+    private func rows(
+        _ sql: String, _ bytes: Int = .max, _ bind: (Statement) throws(SQLiteError) -> Void
+    ) throws(StoreError) -> [StoredRecord] {
         try reading { (connection) throws(SQLiteError) in
             let statement = try connection.statement(sql)
             defer { statement.reset() }
             try bind(statement)
             var records: [StoredRecord] = []
-            while try statement.step() { records.append(try record(statement)) }
+            var size = 0
+            while size < bytes, try statement.step() {
+                let record = try record(statement)
+                size += record.data.count
+                records.append(record)
+            }
             return records
         }
     }

@@ -51,8 +51,8 @@ package enum FeedError: Error, CustomStringConvertible {
 /// A bounded, read-only view of another service's log: what gaps are filled from, and new readers
 /// start with.
 package protocol Feed: AnyObject, Sendable {
-    /// The first published events of `channel` after `position`: at most `limit`, and from at most
-    /// 1,000 events of the log.
+    /// The first published events of `channel` after `position`: at most `limit`, from at most
+    /// 1,000 events of the log, and none behind those whose data come to 4 MiB.
     func read(_ channel: String, after position: Position, limit: Int) throws(FeedError) -> FeedPage
 
     /// Compares a reader's checkpoint with the log. A log that turns out to be behind stops

@@ -7,6 +7,8 @@ import Synchronization
 package final class LogFeed: Feed {
     /// The most events of the log that one page looks at.
     static let maximum = 1000
+    /// Nothing is added to a page whose events' data come to as many bytes.
+    private static let maximumBytes = 4 * 1024 * 1024
     /// So many connections are kept for the next reads.
     private static let kept = 2
 
@@ -89,21 +91,25 @@ package final class LogFeed: Feed {
         }
     }
 
-    /// The channel's messages up to `through`, which goes back to where `limit` is reached.
+    /// The channel's messages up to `through`, which goes back to where a page is full.
     private func messages(
         _ channel: String, _ position: Position, _ limit: Int, _ through: inout Position,
         _ queries: LogQueries
     ) throws(StoreError) -> [Message] {
         var messages: [Message] = []
-        var last = position
+        var (last, bytes) = (position, 0)
         let types = publication.types(on: channel)
         while last < through {
             // Where few are wanted, few are read.
             let wanted = min(Self.maximum, max(0, limit - messages.count) + 1)
-            let found = try queries.log(after: last, through: through, types: types, limit: wanted)
+            let found = try queries.log(
+                after: last, through: through, types: types, limit: wanted,
+                bytes: Self.maximumBytes)
             for record in found {
+                let isFull = bytes >= Self.maximumBytes
+                bytes += record.data.count
                 for form in publication.forms(of: record) where form.channel == channel {
-                    guard messages.count < limit else {
+                    guard messages.count < limit, !isFull else {
                         through = Position(record.position.value - 1)
                         return messages
                     }
@@ -112,7 +118,7 @@ package final class LogFeed: Feed {
                 }
                 last = record.position
             }
-            if found.count < wanted { break }
+            if found.count < wanted, bytes < Self.maximumBytes { break }
         }
         return messages
     }

@@ -52,14 +52,29 @@ package struct LogStatus: Sendable {
 
 /// Where the writer shows its log's status and newest events to the relay and the feed.
 package final class LogBoard: Sendable {
-    /// The newest events kept for the relay, so that it need not read the file: at most this many.
+    /// The newest events kept for the relay, so that it need not read the file: at most so many,
+    /// with so many bytes of data.
     private static let tailLimit = 8192
+    private static let tailBytes = 16 * 1024 * 1024
 
     private struct State: Sendable {
         var status: LogStatus?
         /// The newest events, without gaps, the last one at the status's head.
         var tail: [StoredRecord] = []
+        var bytes = 0
         var published: Position?
+
+        /// Lets the oldest go until half of what is allowed is left.
+        mutating func halve() {
+            var gone = 0
+            for record in tail {
+                guard tail.count - gone > LogBoard.tailLimit / 2 || bytes > LogBoard.tailBytes / 2
+                else { break }
+                bytes -= record.data.count
+                gone += 1
+            }
+            tail.removeFirst(gone)
+        }
     }
 
     private let state = Mutex(State())
@@ -84,12 +99,11 @@ package final class LogBoard: Sendable {
             if let last = state.tail.last?.position.value,
                 last + Int64(appended.count) != status.head.value
             {
-                state.tail = []
+                (state.tail, state.bytes) = ([], 0)
             }
             state.tail.append(contentsOf: appended)
-            if state.tail.count > Self.tailLimit {
-                state.tail.removeFirst(state.tail.count - Self.tailLimit / 2)
-            }
+            for record in appended { state.bytes += record.data.count }
+            if state.tail.count > Self.tailLimit || state.bytes > Self.tailBytes { state.halve() }
         }
     }
 

@@ -20,6 +20,8 @@ package final class Relay {
 
     /// The most events looked at in one step.
     package static let batch = 512
+    /// Nothing is looked at in the same step behind events whose data come to as many bytes.
+    private static let batchBytes = 4 * 1024 * 1024
     /// How often a channel hears how far its log is, while something happens and while nothing
     /// does.
     package static let busyWatermark = Duration.milliseconds(50)
@@ -140,7 +142,14 @@ package final class Relay {
             for form in publication.forms(of: record) {
                 let message = try record.message(
                     form, previous: newest[form.channel] ?? resumedAt(form.channel))
-                bulletins.append(Bulletin.event(message).published)
+                let bulletin = Bulletin.event(message).published
+                // What no broker takes must not hold up what is behind it: its readers find that
+                // something is missing, and read it from the feed.
+                guard bulletin.size <= BrokerLimits.maximumPayload else {
+                    newest[form.channel] = record.position
+                    continue
+                }
+                bulletins.append(bulletin)
                 if didPublish != nil, told.last?.identity != message.identity {
                     told.append(message)
                 }
@@ -182,8 +191,15 @@ package final class Relay {
     private func next(through head: Position) throws(StoreError) -> [StoredRecord] {
         let limit = Int(clamping: min(Int64(Self.batch), head.value - position.value))
         guard limit > 0 else { return [] }
-        if let tail = board.tail(after: position, limit: limit) { return tail }
-        return try open().log(after: position, limit: limit)
+        guard let tail = board.tail(after: position, limit: limit) else {
+            return try open().log(after: position, limit: limit, bytes: Self.batchBytes)
+        }
+        var bytes = 0
+        let size = tail.firstIndex { record in
+            defer { bytes += record.data.count }
+            return bytes >= Self.batchBytes
+        }
+        return size.map { Array(tail[..<$0]) } ?? tail
     }
 
     private func watermark(_ channel: String, _ status: LogStatus, _ newest: Position?) -> Bulletin

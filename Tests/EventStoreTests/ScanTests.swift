@@ -73,7 +73,8 @@ import Testing
             -> [Int64]
         {
             try reader().log(
-                after: Position(from), through: Position(through), types: types, limit: limit
+                after: Position(from), through: Position(through), types: types, limit: limit,
+                bytes: .max
             ).map(\.position.value)
         }
         #expect(try positions(0, 20, ["order.noted"], 100) == [1, 5, 9, 13, 17])

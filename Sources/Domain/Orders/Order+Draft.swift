@@ -1,9 +1,19 @@
+import EventSourcing
+
 extension Order {
     /// What a customer orders, checked: there is no draft with mixed currencies or a total that
     /// overflows.
     public struct Draft: Hashable, Sendable {
         /// The lines an order may have.
         public static let lineCounts = 1...2000
+        /// The bytes that an order may take once it is written down. With what is said of it, it
+        /// then goes into one message of any broker, of which a NATS server takes 1 MiB.
+        public static let maximumBytes = 768 * 1024
+        /// The most an order may come to, in the currency's minor unit: the books, which are kept
+        /// in 64 bits, then hold nine million of the greatest.
+        public static let maximumTotal: Int64 = 1_000_000_000_000
+        /// So many lines do not take as much, whatever they say.
+        private static let harmlessCount = 200
 
         public let customer: CustomerID?
         /// An opaque, sealed address for mails; nil where none may be sent.
@@ -50,6 +60,23 @@ extension Order {
                 contact: correction.contact ?? contact, currency: currency, lines: lines,
                 token: token, reference: reference, shipping: shipping)
             return corrected ?? self
+        }
+
+        /// Why the order is not to be placed, as the end of a sentence that begins with its lines;
+        /// nil where it is.
+        ///
+        /// Asked of new orders alone: one that is on record is read, whatever it says.
+        public var excess: String? {
+            if total.minor > Self.maximumTotal {
+                return "come to \(total.minor) of the currency's minor unit, and an order to "
+                    + "\(Self.maximumTotal) at most"
+            }
+            guard lines.count > Self.harmlessCount else { return nil }
+            var json = JSONWriter(reserving: 128 * lines.count)
+            Order.Event.placed(self).encode(to: &json)
+            guard json.bytes.count > Self.maximumBytes else { return nil }
+            return "take \(json.bytes.count) bytes once they are written down, and an order takes "
+                + "\(Self.maximumBytes) at most; shorten the descriptions, or place several orders"
         }
 
         /// What the order takes out of stock: one line for each SKU, sorted by SKU.

@@ -52,6 +52,10 @@ struct OrderRequest {
                     FieldError(place: .pointer(pointer), detail: error.description)
                 ]))
         }
+        if let excess = draft.excess {
+            throw RequestError(
+                BodyFields.invalid([FieldError(place: .pointer("/lines"), detail: excess)]))
+        }
         self.occurredAt = occurredAt
     }
 
