@@ -20,9 +20,14 @@ public protocol Decider: Sendable {
 
     /// Folds one recorded event into the state. Never fails: what was recorded has happened.
     mutating func evolve(_ event: Event)
+
+    /// How many usual states this one takes the room of.
+    var weight: Int { get }
 }
 
 extension Decider {
+    public var weight: Int { 1 }
+
     /// The state after `events`, from the beginning.
     public init(folding events: some Sequence<Event>) {
         self.init()

@@ -26,11 +26,11 @@ public final class Aggregates<D: Decider> {
     /// The states before the changes since the last `keep`.
     @usableFromInline var journal: [(id: ExactText, before: Entry?)] = []
 
-    /// - Parameter capacity: the most states kept in memory.
+    /// - Parameter capacity: the most states kept in memory, by their weight.
     @inlinable
     public init(category: String, capacity: Int = 5_000) {
         self.category = category
-        known = TwoGenerations(capacity: capacity)
+        known = TwoGenerations(capacity: capacity) { $0.state.weight }
     }
 
     /// The state of `id`, with what this transaction has appended to it.

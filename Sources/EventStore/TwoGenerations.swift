@@ -1,13 +1,21 @@
 /// A cache that forgets what was not used for long: when the young half is full it becomes the old
-/// one.
+/// one. How much of it a value takes is reckoned whenever the value is put in.
 public struct TwoGenerations<Key: Hashable & Sendable, Value> {
     @usableFromInline var young: [Key: Value] = [:]
     @usableFromInline var old: [Key: Value] = [:]
     @usableFromInline let half: Int
+    /// What the values of `young` take.
+    @usableFromInline var weight = 0
+    @usableFromInline let weigh: @Sendable (Value) -> Int
 
-    /// - Parameter capacity: the most it holds.
+    /// - Parameters:
+    ///   - capacity: the most it holds.
+    ///   - weigh: how much of it a value takes.
     @inlinable
-    public init(capacity: Int) { half = max(1, capacity / 2) }
+    public init(capacity: Int, weigh: @escaping @Sendable (Value) -> Int = { _ in 1 }) {
+        half = max(1, capacity / 2)
+        self.weigh = weigh
+    }
 
     @inlinable
     public subscript(key: Key) -> Value? {
@@ -21,7 +29,7 @@ public struct TwoGenerations<Key: Hashable & Sendable, Value> {
             if let newValue {
                 insert(key, newValue)
             } else {
-                young[key] = nil
+                if let gone = young.removeValue(forKey: key) { weight -= weigh(gone) }
                 old[key] = nil
             }
         }
@@ -29,14 +37,16 @@ public struct TwoGenerations<Key: Hashable & Sendable, Value> {
 
     @inlinable
     mutating func insert(_ key: Key, _ value: Value) {
-        guard young.updateValue(value, forKey: key) == nil, young.count >= half else { return }
+        weight += weigh(value)
+        if let before = young.updateValue(value, forKey: key) { weight -= weigh(before) }
+        guard weight >= half else { return }
         old = young
-        young = [:]
+        (young, weight) = ([:], 0)
     }
 
     @inlinable
     public mutating func removeAll() {
-        young = [:]
+        (young, weight) = ([:], 0)
         old = [:]
     }
 }

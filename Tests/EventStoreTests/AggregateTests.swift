@@ -328,6 +328,21 @@ private struct Sum: Decider {
         }
     }
 
+    @Test func `what is large takes the room of many, also once it has grown`() {
+        var cache = TwoGenerations<Int, Int>(capacity: 100) { $0 }
+        for number in 0..<50 {
+            cache[number] = 1
+            cache[number] = 30
+        }
+        var held = 0
+        for number in 0..<50 {
+            var copy = cache
+            if copy[number] != nil { held += 1 }
+        }
+        // The second one fills a half.
+        #expect(held == 2)
+    }
+
     @Test func `what is removed is gone from both halves`() {
         var cache = TwoGenerations<Int, Int>(capacity: 4)
         cache[1] = 1

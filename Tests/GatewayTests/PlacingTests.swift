@@ -89,6 +89,35 @@ import Testing
         #expect(answer.status == 400 && answer.code == "malformed-json")
     }
 
+    @Test(arguments: [(375, 201), (420, 422)])
+    func `an order is refused that would not go into a message`(description: Int, status: Int)
+        throws
+    {
+        let text = String(repeating: "d", count: description)
+        let line = #"{"sku":"A","quantity":1,"unitPrice":1,"description":"\#(text)"}"#
+        let lines = Array(repeating: line, count: 1800).joined(separator: ",")
+        let rig = try Rig()
+        let answer = try rig.post("/v1/orders", #"{"currency":"GBP","lines":[\#(lines)]}"#)
+        #expect(answer.status.code == status)
+        guard status == 422 else { return }
+        #expect(answer.pointers == ["/lines"] && answer.says("786432 at most"))
+        #expect(rig.services.calls.isEmpty)
+    }
+
+    @Test(arguments: [(1_000_000_000_000, 201), (1_000_000_000_001, 422)])
+    func `an order may come to so much and no more`(price: Int, status: Int) throws {
+        let body =
+            #"{"currency":"GBP","lines":[{"sku":"A","quantity":1,"unitPrice":\#(price)}]}"#
+        let answer = try Rig().post("/v1/orders", body)
+        #expect(answer.status.code == status)
+        #expect(answer.pointers == (status == 422 ? ["/lines"] : []))
+    }
+
+    @Test func `goods for what can be no SKU are refused with the rule`() throws {
+        let answer = try Rig().post("/v1/stock/%C3%A9/receipts", #"{"quantity":1}"#)
+        #expect(answer.status == 422 && answer.says("printable ASCII"))
+    }
+
     @Test func `at most a hundred errors are named`() throws {
         let lines = Array(repeating: "{}", count: 200).joined(separator: ",")
         let answer = try Rig().post("/v1/orders", #"{"currency":"GBP","lines":[\#(lines)]}"#)

@@ -280,6 +280,9 @@ extension HTTPResponse {
     /// The error's code; nil for what is no problem.
     var code: String? { (try? json)?["code"]?.string }
 
+    /// Whether these words are in it.
+    func says(_ words: String) -> Bool { String(decoding: body, as: UTF8.self).contains(words) }
+
     /// The pointers of all errors, in order.
     var pointers: [String] {
         ((try? json)?["errors"]?.array ?? []).compactMap { $0["pointer"]?.string }

@@ -152,6 +152,55 @@ import Testing
         }
     }
 
+    @Test func `header sections that are not whole count as well`() throws {
+        var limits = HTTPServerLimits()
+        limits.received = 100_000
+        let statistics = HTTPServerStatistics()
+        let server = try HTTPServer.start(limits: limits, statistics: statistics, handler: echo)
+        defer { server.stop(within: .zero) }
+        let peers = try (0..<3).map { _ in try Peer(port: server.port) }
+        let field = "X: \(String(repeating: "a", count: 1000))\r\n"
+        for (index, peer) in peers.enumerated() {
+            try peer.send("GET / HTTP/1.1\r\nHost: h\r\n")
+            try peer.send(String(repeating: field, count: 40))
+            try eventually {
+                index < 2
+                    ? statistics.receivedBytes > (index + 1) * 40_000
+                    : statistics.refusedRequests == 1
+            }
+        }
+        for peer in peers {
+            try? peer.send("\r\n")
+            peer.endInput()
+        }
+        let answers = try peers.map { try $0.readToEnd().prefix(12) }
+        #expect(answers == ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 503"])
+        #expect(try HTTPClient(port: server.port).get("/").status == 200)
+    }
+
+    @Test func `answers that nobody takes have a limit together`() throws {
+        var limits = HTTPServerLimits()
+        limits.unsent = 8 * 1024 * 1024
+        let statistics = HTTPServerStatistics()
+        let page = String(repeating: "a", count: 900_000)
+        let server = try HTTPServer.start(
+            limits: limits, statistics: statistics, handler: { $1.respond(.text(200, page)) })
+        defer { server.stop(within: .zero) }
+        let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+        // The system takes some megabytes for each as well.
+        var peers = try (0..<20).map { _ in
+            let peer = try Peer(port: server.port)
+            try peer.send(String(repeating: request, count: 30))
+            return peer
+        }
+        try eventually { statistics.openConnections < 20 }
+        try eventually { statistics.unsentBytes <= Int64(limits.unsent) }
+        #expect(try HTTPClient(port: server.port).get("/").status == 200)
+        withExtendedLifetime(peers) {}
+        peers = []
+        try eventually { statistics.openConnections <= 1 && statistics.unsentBytes == 0 }
+    }
+
     @Test(arguments: 0..<5 as Range<UInt64>)
     func `garbage from the wire leaves the server well`(seed: UInt64) throws {
         try withServer { server in

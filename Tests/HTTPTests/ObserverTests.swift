@@ -72,14 +72,6 @@ import Testing
         #expect(notes.take() == ["GET /", "GET / 200"])
     }
 
-    /// Asks until it is so; at most twenty seconds.
-    private func eventually(_ isSo: () throws -> Bool) throws {
-        let end = ContinuousClock.now + .seconds(20)
-        while try !isSo() {
-            guard ContinuousClock.now < end else { throw Failure("not within 20 s") }
-        }
-    }
-
     @Test func `a server counts its connections and what it refuses`() throws {
         var limits = HTTPServerLimits()
         limits.connections = 2

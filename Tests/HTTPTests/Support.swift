@@ -161,6 +161,14 @@ func echo(_ request: HTTPRequest, _ responder: Responder) {
     }
 }
 
+/// Asks until it is so; at most twenty seconds.
+func eventually(_ isSo: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(20)
+    while try !isSo() {
+        guard ContinuousClock.now < end else { throw Failure("not within 20 s") }
+    }
+}
+
 /// Runs a server for the length of a test.
 func withServer(
     limits: HTTPServerLimits = .init(), handler: @escaping HTTPHandler = echo,

@@ -13,6 +13,8 @@ public struct Reservation: Decider, Hashable {
 
     public init() {}
 
+    public var weight: Int { 1 + (lines.count + shortages.count) / 16 }
+
     public enum Command: Hashable, Sendable {
         /// Drop the command before folding its events: a second owner makes the fold copy all of
         /// `from`.

@@ -17,6 +17,8 @@ public struct Order: Decider, Hashable {
 
     public init() {}
 
+    public var weight: Int { 1 + (draft?.lines.count ?? 0) / 16 }
+
     public func decide(_ command: Command) throws(Rejection) -> [Event] {
         switch (command, phase) {
         case (.place(let draft), .absent): return [.placed(draft)]

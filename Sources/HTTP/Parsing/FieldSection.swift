@@ -1,7 +1,7 @@
 /// The field lines of a header or trailer section, collected within limits (RFC 9112, 5).
 struct FieldSection {
     private(set) var headers = HTTPHeaders()
-    private var size = 0
+    private(set) var size = 0
 
     /// Reads lines up to the empty one.
     ///

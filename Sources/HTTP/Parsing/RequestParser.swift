@@ -68,8 +68,9 @@ package struct RequestParser: Sendable {
 
     /// The bytes held for a request that is not complete.
     package var heldBytes: Int {
-        if case .body(let decoder) = state { return buffer.count + decoder.body.count }
-        return buffer.count
+        let held = buffer.count + section.size
+        if case .body(let decoder) = state { return held + decoder.body.count }
+        return held
     }
 
     /// The next output, or `nil` where more bytes are needed.

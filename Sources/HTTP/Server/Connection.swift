@@ -26,8 +26,9 @@ final class Connection {
     var owesContinue = false
     /// Set once everything is said: input is thrown away until the peer closes.
     var lingersUntil: Moment?
-    /// What of its received bytes is in the reactor's sum.
+    /// What of its received bytes, and of what waits for its client, is in the reactor's sums.
     var accounted = 0
+    var accountedUnsent = 0
     /// When the parser came into its phase.
     private(set) var phaseSince: Moment
     private var phase = RequestParser.Phase.between
@@ -46,6 +47,8 @@ final class Connection {
     }
 
     var waitingOutput: Int { output.count - written }
+    /// Bytes of answers that wait for their client to take them.
+    var unsent: Int { waitingOutput + pipeline.answeredBytes }
 
     /// Whether one more request may be taken from what is received.
     func hasRoom(_ limits: HTTPServerLimits) -> Bool {

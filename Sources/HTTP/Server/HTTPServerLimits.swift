@@ -6,9 +6,13 @@ package struct HTTPServerLimits: Hashable, Sendable {
     package var connections = 10_000
     /// Requests of one connection in flight; above it the connection is not read.
     package var pipelined = 64
-    /// Received on all connections together and not yet a whole request; above it the one whose
-    /// body adds to it is answered with 503. What handlers hold is theirs to limit.
+    /// Received on all connections together and not yet a whole request; above it the one that
+    /// adds to it is answered with 503. What handlers hold is theirs to limit.
     package var received = 256 * 1024 * 1024
+    /// Answers on all connections together that clients have not taken; above it a connection
+    /// with more than `fairUnsent` of them that takes nothing is cut.
+    package var unsent = 64 * 1024 * 1024
+    package var fairUnsent = 64 * 1024
     /// Output waiting on one connection; above it no further request of it is taken. One answer
     /// may be larger.
     package var output = 1024 * 1024

@@ -9,6 +9,7 @@ package final class HTTPServerStatistics: Sendable {
     let unreadable = Atomic<Int64>(0)
     let late = Atomic<Int64>(0)
     let received = Atomic<Int64>(0)
+    let unsent = Atomic<Int64>(0)
 
     package init() {}
 
@@ -25,6 +26,9 @@ package final class HTTPServerStatistics: Sendable {
 
     /// Bytes that have come of requests which are not whole yet, now.
     package var receivedBytes: Int64 { received.load(ordering: .relaxed) }
+
+    /// Bytes of answers that clients have not taken, now.
+    package var unsentBytes: Int64 { unsent.load(ordering: .relaxed) }
 
     func add(_ counter: borrowing Atomic<Int64>, _ count: Int64 = 1) {
         counter.add(count, ordering: .relaxed)

@@ -13,6 +13,9 @@ struct Pipeline {
     private var entries: [Entry] = []
     private var firstNumber: UInt64 = 0
 
+    /// Bytes of the answers that are there and whose turn has not come.
+    private(set) var answeredBytes = 0
+
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
 
@@ -28,6 +31,7 @@ struct Pipeline {
     var oldest: UInt64 { firstNumber }
 
     mutating func admit(_ entry: Entry) -> UInt64 {
+        answeredBytes += entry.response?.body.count ?? 0
         entries.append(entry)
         return firstNumber + UInt64(entries.count - 1)
     }
@@ -36,13 +40,16 @@ struct Pipeline {
     mutating func answer(_ number: UInt64, _ response: HTTPResponse) {
         guard number >= firstNumber, number - firstNumber < UInt64(entries.count) else { return }
         let at = Int(number - firstNumber)
-        if entries[at].response == nil { entries[at].response = response }
+        guard entries[at].response == nil else { return }
+        entries[at].response = response
+        answeredBytes += response.body.count
     }
 
     /// The oldest, once it has its answer.
     mutating func popAnswered() -> (entry: Entry, response: HTTPResponse)? {
         guard let entry = entries.first, let response = entry.response else { return nil }
         entries.removeFirst()
+        answeredBytes -= response.body.count
         firstNumber += 1
         return (entry, response)
     }

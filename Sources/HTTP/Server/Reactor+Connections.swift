@@ -48,6 +48,10 @@ extension Reactor {
                 close(connection)
                 return
             case .blocked:
+                account(connection, unsent: connection.unsent)
+                if unsent > limits.unsent, connection.unsent > limits.fairUnsent {
+                    return close(connection)
+                }
                 watch(connection)
                 return
             case .done: break
@@ -73,7 +77,8 @@ extension Reactor {
         }
         connection.notePhase(now, took: false)
         account(connection, connection.parser.heldBytes)
-        if received > limits.received, !connection.takesNoMore, connection.parser.phase == .body {
+        if received > limits.received, !connection.takesNoMore, connection.parser.phase != .between
+        {
             refuse(connection, 503, "The server holds as much of unfinished requests as it can.")
             connection.parser = RequestParser(limits: limits.message, peer: connection.peer)
             account(connection, 0)
@@ -86,6 +91,14 @@ extension Reactor {
         received += more
         statistics.add(statistics.received, Int64(more))
         connection.accounted = held
+    }
+
+    private func account(_ connection: Connection, unsent bytes: Int) {
+        let more = bytes - connection.accountedUnsent
+        guard more != 0 else { return }
+        unsent += more
+        statistics.add(statistics.unsent, Int64(more))
+        connection.accountedUnsent = bytes
     }
 
     private func hand(_ request: HTTPRequest, _ connection: Connection) {
@@ -120,6 +133,7 @@ extension Reactor {
 
     /// All output is written: closes where nothing is left to say, else waits for more.
     private func finish(_ connection: Connection) {
+        account(connection, unsent: connection.unsent)
         let done = connection.pipeline.isEmpty
         if connection.readClosed && (done || connection.closesAfterOutput) {
             close(connection)
@@ -186,6 +200,7 @@ extension Reactor {
     func close(_ connection: Connection) {
         connection.socket.close()
         account(connection, 0)
+        account(connection, unsent: 0)
         // A connection may be closed twice; it counts once.
         if connections.removeValue(forKey: connection.id) != nil {
             statistics.add(statistics.open, -1)

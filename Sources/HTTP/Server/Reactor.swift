@@ -27,6 +27,8 @@ final class Reactor {
     var now = Moment.now()
     /// Received on all connections and not yet handed to handlers.
     var received = 0
+    /// Answers on all connections that their clients have not taken.
+    var unsent = 0
     var date = HTTPDate()
     /// Set once stopping: what is not finished by then is cut.
     var endsBy: Moment?

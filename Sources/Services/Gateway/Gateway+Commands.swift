@@ -2,17 +2,28 @@ import Domain
 import EventSourcing
 import HTTP
 import Projections
+import Synchronization
 
 extension Gateway {
+    /// Writers are given orders by number; few that are as large as can be would fill the memory.
+    private static let maximumPlacing = 32 * 1024 * 1024
+
     func placeOrder(_ exchange: Exchange) throws(RequestError) {
         try refuseIntake()
+        let bytes = exchange.request.body.count
+        let placing = self.placing.load(ordering: .relaxed)
+        guard placing == 0 || placing + bytes <= Self.maximumPlacing else {
+            throw RequestError(Self.problem(.busy))
+        }
         let body = try OrderRequest(exchange.request, at: runtime.now())
         let context = try exchange.context(occurredAt: body.occurredAt)
         guard let order = OrderID(runtime.newID()) else {
             throw RequestError(Problem(500, "internal-server-error", "No id could be made."))
         }
         exchange.concerns(StreamID("order", order.value))
-        orders.place(order, body.draft, context: context) { outcome in
+        self.placing.add(bytes, ordering: .relaxed)
+        orders.place(order, body.draft, context: context) { [self] outcome in
+            self.placing.subtract(bytes, ordering: .relaxed)
             guard case .accepted(let identity, let version, let replayed, let id) = outcome else {
                 return exchange.fail(Self.problem(outcome))
             }
@@ -59,7 +70,10 @@ extension Gateway {
 
     func receiveStock(_ exchange: Exchange) throws(RequestError) {
         try refuseIntake()
-        let sku = try exchange.sku()
+        guard let sku = exchange.request.parameters["sku"].flatMap({ SKU($0) }) else {
+            // Any that could be one is taken.
+            throw RequestError(Problem(422, "invalid-sku", "A SKU \(SKU.rule)."))
+        }
         var fields = try BodyFields(exchange.request, known: ["quantity", "reference"])
         let limits = Stock.quantities
         let quantity = fields.integer(

@@ -1,5 +1,6 @@
 import HTTP
 import Projections
+import Synchronization
 
 extension Gateway {
     /// How the shop does, as Prometheus reads it.
@@ -9,6 +10,9 @@ extension Gateway {
             gateway.meter.write(to: &text)
             let readings = gateway.readings()
             readings.write(to: &text)
+            text.family(
+                "kassa_gateway_placing_bytes", .gauge, "Bytes of orders that are being placed.")
+            text.sample([:], Int64(gateway.placing.load(ordering: .relaxed)))
             gateway.writeBooks(readings.hops, to: &text)
             exchange.respond(
                 HTTPResponse(

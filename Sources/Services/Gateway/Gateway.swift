@@ -30,6 +30,8 @@ package final class Gateway: Sendable {
     private let tracer: Tracer
     private let log: RequestLog?
     let meter = RequestMeter()
+    /// Bytes of orders that are being placed, as they came.
+    let placing = Atomic<Int>(0)
     /// What the rows' sums have shown last; nil before they were asked for.
     let verification = Mutex<Verification?>(nil)
 

@@ -65,6 +65,9 @@ extension ShopReadings {
             "kassa_http_received_bytes", .gauge,
             "Bytes that have come of requests which are not whole yet.")
         text.sample([:], server.receivedBytes)
+        text.family(
+            "kassa_http_unsent_bytes", .gauge, "Bytes of answers that clients have not taken.")
+        text.sample([:], server.unsentBytes)
         text.family("kassa_http_connections_accepted_total", .counter, "Connections taken.")
         text.sample([:], server.acceptedConnections)
         text.family(
