@@ -28,6 +28,10 @@ enum ServeCommand {
                 "name", "NAME", "a gateway's name at the broker; of several each has its own",
                 default: "gateway"),
         ] + ShopOptions.all + [
+            .value(
+                "disk-floor", "MIB",
+                "for a part beside the one that keeps their disk's reserve, with --disk-reserve 0: "
+                    + "with less free take as little of it as can be", default: "0"),
             .flag(
                 "shop",
                 "for the broker: let only the shop's own processes publish, which show the secret "
@@ -88,6 +92,7 @@ enum ServeCommand {
         let log = try LogOutput(invocation, of: name)
         var shop = try ShopOptions.settings(invocation, log)
         shop.port = try port(of: part, invocation)
+        shop.diskFloor = Int64(try invocation.integer("disk-floor", in: 0...1_048_576)) << 20
         guard let broker = try invocation.broker() else {
             throw invocation.invalid("--broker", "", expected: "nats://HOST:PORT")
         }

@@ -55,15 +55,16 @@ enum ShopOptions {
     }
 
     /// The same as a command line, for a part that runs by itself. One of them keeps the reserve
-    /// of the disk that all are on, and judges it: several would take what another has let go for
-    /// room.
+    /// of the disk that all are on, and speaks of it: several would take what another has let go
+    /// for room. The others see when it becomes short, and spare it.
     static func arguments(_ invocation: Invocation, for part: ShopPart) throws -> [String] {
         var arguments: [String] = []
         for name in ["data", "pay-within", "hold-for", "in-transit", "out-for-delivery"] {
             arguments += ["--\(name)", try invocation.text(name)]
         }
         let reserve = try invocation.integer("disk-reserve", in: 0...1_048_576)
-        return try arguments + ["--disk-reserve", "\(part == .orders ? reserve : 0)"]
+        let disk = part == .orders ? ["--disk-reserve"] : ["--disk-reserve", "0", "--disk-floor"]
+        return try arguments + disk + ["\(reserve)"]
             + TraceOptions.arguments(invocation) + LogOptions.arguments(invocation)
     }
 }
@@ -75,10 +76,10 @@ extension Invocation {
     }
 
     /// The address of a NATS server that an option names; nil where it is absent.
-    func broker(_ name: String = "broker") throws(UsageError) -> NATSAddress? {
-        guard let text = optionalText(name) else { return nil }
+    func broker() throws(UsageError) -> NATSAddress? {
+        guard let text = optionalText("broker") else { return nil }
         do throws(NATSAddress.Malformed) { return try NATSAddress(text) } catch {
-            throw invalid("--" + name, text, expected: "nats://HOST:PORT (\(error))")
+            throw invalid("--broker", text, expected: "nats://HOST:PORT (\(error))")
         }
     }
 }

@@ -94,6 +94,7 @@ enum UpCommand {
         do {
             // What ran in one process until now has none yet; a part that has data makes none.
             let secret = try Secret.load(in: settings.data, SystemRuntime())
+            DiskWatch.dropReserve(in: settings.data)
             jobs = try Self.jobs(invocation, settings, secret)
         } catch {
             folder.discardIfNew()
@@ -115,14 +116,14 @@ enum UpCommand {
             }
             fflush(nil)
         }
-        let givenUp: [ShopPart]
-        do { givenUp = try supervisor.run() } catch {
+        let missing: [ShopPart]
+        do { missing = try supervisor.run() } catch {
             folder.discardIfNew()
             throw error
         }
-        guard givenUp.isEmpty else {
-            let parts = givenUp.map(\.rawValue).joined(separator: ", ")
-            throw CommandFailure("\(parts) had died too often and was not started again")
+        guard missing.isEmpty else {
+            let parts = missing.map(\.rawValue).joined(separator: ", ")
+            throw CommandFailure("\(parts) died whenever started, and did not run at the end")
         }
         if isStopped {
             log.keep("stopped cleanly")

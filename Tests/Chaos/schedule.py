@@ -30,7 +30,7 @@ KINDS = {
 }
 
 # Between two kills of one part, in seconds: what dies ten times in a row, each within ten seconds
-# of its start, is left by the supervisor, as it should be.
+# of its start, is started every 15 seconds alone, as it should be.
 BETWEEN_KILLS = 5.0
 # The first fault comes after so many seconds of peace.
 PEACE = 3.0

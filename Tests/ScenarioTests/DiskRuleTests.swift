@@ -37,6 +37,16 @@ import Testing
         #expect(rules.isStopped)
     }
 
+    @Test func `beside a reserve that another process keeps there is its floor alone`() {
+        var rules = DiskRules(reserve: 0, floor: 64)
+        for (free, isStopped) in [
+            (1000, false), (64, false), (63, true), (7, true), (71, true), (79, true), (80, false),
+        ] {
+            #expect(rules.look(free: Int64(free), held: 0) == .none)
+            #expect(rules.isStopped == isStopped, "\(free)")
+        }
+    }
+
     @Test func `without a reserve all is taken`() {
         var rules = DiskRules(reserve: 0)
         #expect(rules.look(free: 0, held: 0) == .none)

@@ -55,12 +55,13 @@ import Testing
         #expect(verified.code == 0, "\(verified.all)")
     }
 
-    @Test(.mounts(.tmpfs)) func `while the disk is full nothing new is taken and the rest goes on`()
-        throws
-    {
+    @Test(.mounts(.tmpfs), arguments: RunningShop.Form.allCases)
+    func `while the disk is full nothing new is taken and the rest goes on`(
+        form: RunningShop.Form
+    ) throws {
         let disk = try Disk(mebibytes: 400)
         defer { disk.unmount() }
-        let shop = try RunningShop(disk.folder)
+        let shop = try RunningShop(disk.folder, as: form)
         try shop.receive("mug", 100_000)
         let (first, second) = (try waiting(shop), try waiting(shop))
         let clients = Clients()
@@ -91,6 +92,15 @@ import Testing
         try expectWhole(disk.folder)
     }
 
+    /// The bytes of each `-wal`.
+    private func writeAheadLogs(_ folder: Folder) throws -> [Int] {
+        let files = FileManager.default
+        let names = try files.subpathsOfDirectory(atPath: folder.data)
+        return names.filter { $0.hasSuffix("-wal") }.compactMap { name in
+            try? files.attributesOfItem(atPath: "\(folder.data)/\(name)")[.size] as? Int
+        }
+    }
+
     /// Fills it until the reserve is given out, which others may still use. What is moved out of a
     /// `-wal` meanwhile gives room back.
     private func exhaust(_ disk: Disk, _ shop: RunningShop) throws {
@@ -115,6 +125,9 @@ import Testing
         expectRefusal(refused)
         expectRefusal(try shop.post("/v1/stock/mug/receipts", "{\"quantity\":1}"))
         #expect(try metrics(shop) == (1, 64 * Double(Self.mebibyte)))
+        try eventually("each -wal is kept small") {
+            try writeAheadLogs(shop.folder).allSatisfy { $0 <= Self.mebibyte }
+        }
         #expect(try shop.cancel(compensating.0).status == 202)
         #expect(try shop.end(of: compensating.0)["status"] == "cancelled")
         try exhaust(disk, shop)

@@ -63,6 +63,35 @@ import Testing
         try single.stop()
         let shop = try RunningShop(single.folder, as: .processes)
         #expect(try shop.ended()["status"] == "completed")
+        // The reserve of disk is kept once.
+        let files = FileManager.default
+        let reserves = ["reserve", "orders/reserve"].map { "\(shop.folder.data)/\($0)" }
+        #expect(reserves.map(files.fileExists) == [false, true])
+        try shop.stop()
+        #expect(try Shopctl.verify(shop.folder).code == 0)
+        let again = try RunningShop(shop.folder)
+        #expect(reserves.map(files.fileExists) == [true, false])
+        try again.stop()
+    }
+
+    @Test func `a part that could not be started for long comes back once that is mended`() throws {
+        let shop = try RunningShop.fresh(as: .processes, mugs: 10)
+        let victim = try #require(try processes(shop)["notifications"])
+        let (log, away) = (
+            "\(shop.folder.data)/notifications/notifications.db", "\(shop.folder.path)/away"
+        )
+        // Something that is no log is in its place.
+        #expect(rename(log, away) == 0 && mkdir(log, 0o700) == 0)
+        kill(victim, SIGKILL)
+        try eventually("it has died too often", within: 60) {
+            shop.notices.contains("notifications has died 10 times in a row")
+        }
+        #expect(try shop.ended(OrderBody(more: OrderBody.contact))["status"] == "completed")
+        #expect(rmdir(log) == 0 && rename(away, log) == 0)
+        #expect(try processes(shop)["notifications"] != victim)
+        try eventually("its mails come") {
+            try Mbox.mails(in: "\(shop.folder.data)/notifications/mails").count > 0
+        }
         try shop.stop()
         #expect(try Shopctl.verify(shop.folder).code == 0)
     }

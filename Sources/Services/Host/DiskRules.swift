@@ -2,7 +2,8 @@
 /// filled again. Sizes in bytes.
 ///
 /// The reserve and the floor are of one size: so much is kept in a file, and with less than that
-/// left beside it nothing new is taken.
+/// left beside it nothing new is taken. Where another process keeps the reserve of the same disk,
+/// there is a floor alone.
 package struct DiskRules: Hashable, Sendable {
     package enum Step: Hashable, Sendable {
         case none
@@ -13,15 +14,21 @@ package struct DiskRules: Hashable, Sendable {
     }
 
     package let reserve: Int64
+    package let floor: Int64
     /// Whether nothing new is taken.
     package private(set) var isStopped = false
 
-    /// - Parameter reserve: 0 keeps nothing, and takes all that comes.
-    package init(reserve: Int64) { self.reserve = max(0, reserve) }
+    /// - Parameters:
+    ///   - reserve: 0 keeps nothing.
+    ///   - floor: what is to be left where nothing is kept; 0 takes all that comes.
+    package init(reserve: Int64, floor: Int64 = 0) {
+        self.reserve = max(0, reserve)
+        self.floor = reserve > 0 ? reserve : max(0, floor)
+    }
 
     /// What must be free beside a full reserve before new work is taken again: above the floor, so
     /// that a disk at its edge does not open and shut with every order.
-    package var room: Int64 { reserve + reserve / 4 }
+    package var room: Int64 { floor + floor / 4 }
 
     /// Looks at the disk.
     ///
@@ -30,16 +37,16 @@ package struct DiskRules: Hashable, Sendable {
     ///   - held: what the reserve's file holds.
     /// - Returns: what is to be done before the next look.
     package mutating func look(free: Int64, held: Int64) -> Step {
-        guard reserve > 0 else { return .none }
+        guard floor > 0 else { return .none }
         if held < reserve {
             isStopped = true
             return free >= reserve - held + room ? .fill : .none
         }
-        if free < reserve / 8 {
+        if reserve > 0, free < reserve / 8 {
             isStopped = true
             return .release
         }
-        isStopped = free < (isStopped ? room : reserve)
+        isStopped = free < (isStopped ? room : floor)
         return .none
     }
 }

@@ -4,10 +4,10 @@ import Messaging
 import Synchronization
 
 /// Keeps a reserve on the data folder's disk, and looks twenty times a second how much is left;
-/// once a second where it keeps none.
+/// once a second where nothing depends on it.
 ///
 /// A thread of its own does so; see `DiskRules` for what it decides.
-final class DiskWatch: Sendable {
+package final class DiskWatch: Sendable {
     /// What was last seen, in bytes.
     struct Reading: Sendable {
         var free: Int64 = 0
@@ -25,6 +25,7 @@ final class DiskWatch: Sendable {
 
     private let folder: String
     private let pause: Duration
+    private let keepsReserve: Bool
     private let file: ReserveFile
     private let notice: @Sendable (LogLine) -> Void
     private let state: Monitor<State>
@@ -35,18 +36,32 @@ final class DiskWatch: Sendable {
     ///
     /// - Parameters:
     ///   - reserve: bytes; 0 keeps none.
+    ///   - floor: bytes that are to be left where another process keeps the disk's reserve, and
+    ///     says what comes of it; 0 where none does.
     ///   - notice: told what an operator should know of the disk.
-    init(folder: String, reserve: Int64, notice: @escaping @Sendable (LogLine) -> Void) {
+    init(
+        folder: String, reserve: Int64, floor: Int64 = 0,
+        notice: @escaping @Sendable (LogLine) -> Void
+    ) {
         (self.folder, self.notice) = (folder, notice)
-        pause = reserve > 0 ? .milliseconds(50) : .seconds(1)
-        file = ReserveFile("\(folder)/reserve")
-        state = Monitor(State(rules: DiskRules(reserve: reserve)))
+        let rules = DiskRules(reserve: reserve, floor: floor)
+        keepsReserve = rules.reserve > 0
+        pause = rules.floor > 0 ? .milliseconds(50) : .seconds(1)
+        file = ReserveFile(Self.reserve(in: folder))
+        state = Monitor(State(rules: rules))
         file.cut(to: reserve)
         look(isFirst: true)
         // Once more: the first look may have filled or released.
         look(isFirst: true)
         sayIfSmall()
         worker.withLock { $0 = Worker("disk-watch", .awaited) { [weak self] in self?.run() } }
+    }
+
+    private static func reserve(in folder: String) -> String { "\(folder)/reserve" }
+
+    /// Gives back a reserve that nobody keeps in that folder any more.
+    package static func dropReserve(in folder: String) {
+        ReserveFile(reserve(in: folder)).cut(to: 0)
     }
 
     var reading: Reading { state.withLock { $0.reading } }
@@ -97,7 +112,7 @@ final class DiskWatch: Sendable {
                         + "what is under way; make room on the disk of \(folder)", .error))
         case .fill: file.fill(to: rules.reserve)
         }
-        guard !isFirst, rules.isStopped != was else { return }
+        guard keepsReserve, !isFirst, rules.isStopped != was else { return }
         let left = "\(Doctor.size(free)) are free on the disk of \(folder)"
         if rules.isStopped {
             notice(
@@ -111,7 +126,7 @@ final class DiskWatch: Sendable {
 
     private func sayIfSmall() {
         let (reading, rules) = state.withLock { ($0.reading, $0.rules) }
-        guard reading.isStopped else { return }
+        guard keepsReserve, reading.isStopped else { return }
         let wanted = Doctor.size(rules.reserve - reading.held + rules.room)
         notice(
             LogLine(

@@ -31,6 +31,9 @@ package final class Shop: Sendable {
         /// Bytes kept on the folder's disk for what is under way when the rest is full; with less
         /// than that free beside them nothing new is taken.
         package var diskReserve: Int64 = 0
+        /// Where a part is one of several on a disk whose reserve another one keeps: with less
+        /// free than so many bytes it takes as little of it as it can.
+        package var diskFloor: Int64 = 0
         /// A broker over NATS in place of the built-in one.
         package var broker: NATSAddress?
         /// Where the built-in broker lets NATS' clients listen; 0 takes a free port, nil lets
@@ -81,6 +84,8 @@ package final class Shop: Sendable {
         var settings = settings
         settings.notice = Notices(settings.notice).tell
         let folder = try DataFolder(path: settings.data)
+        // Of when the parts were processes.
+        DiskWatch.dropReserve(in: "\(settings.data)/\(ShopPart.orders)")
         let disk = DiskWatch(
             folder: settings.data, reserve: settings.diskReserve, notice: settings.notice)
         do {

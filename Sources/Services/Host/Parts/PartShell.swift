@@ -40,7 +40,7 @@ final class PartShell: Sendable {
         holdings = HoldingsWatch(broker)
         disk = DiskWatch(
             folder: "\(shop.data)/\(settings.part)", reserve: shop.diskReserve,
-            notice: shop.notice)
+            floor: shop.diskFloor, notice: shop.notice)
         instance = runtime.newID()
         tracing = try Tracing(
             shop.tracing, .own(instance: instance), runtime: runtime, notice: shop.say())

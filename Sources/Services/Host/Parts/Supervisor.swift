@@ -43,7 +43,6 @@ package final class Supervisor {
         /// How often it died soon after its start, in a row.
         var failures = 0
         var restartAt: MonotonicTime?
-        var hasGivenUp = false
         var lastError = ""
     }
 
@@ -51,7 +50,10 @@ package final class Supervisor {
     private static let probation = Duration.seconds(10)
     private static let firstPause = Duration.milliseconds(50)
     private static let longestPause = Duration.seconds(5)
+    /// Who has died so often in a row will hardly live the next time, but may once something was
+    /// mended: a disk that was full has room again.
     private static let mostFailures = 10
+    private static let rarePause = Duration.seconds(15)
     /// What is to end by itself and does not is killed.
     private static let patience = Duration.seconds(15)
     /// What a program that cannot go on begins to say.
@@ -81,7 +83,7 @@ package final class Supervisor {
 
     /// Runs until it is told to stop by SIGINT or SIGTERM, and has ended all parts.
     ///
-    /// - Returns: the parts that it has given up meanwhile.
+    /// - Returns: the parts that had died too often, and did not run at its end.
     /// - Throws: `Shop.Failure` where a part cannot be started at all; nothing runs then.
     package func run() throws -> [ShopPart] {
         for index in runs.indices { try start(index) }
@@ -93,7 +95,7 @@ package final class Supervisor {
         }
         tell(.stopping)
         stop()
-        return runs.filter(\.hasGivenUp).map(\.job.part)
+        return runs.filter { !$0.isReady && $0.failures >= Self.mostFailures }.map(\.job.part)
     }
 
     // MARK: Starting
@@ -148,20 +150,22 @@ package final class Supervisor {
         runs[index].isReady = false
         runs[index].failures += 1
         let failures = runs[index].failures
-        guard failures < Self.mostFailures else {
-            runs[index].hasGivenUp = true
-            runs[index].restartAt = nil
-            return tell(
-                .notice(
-                    LogLine(
-                        "\(part) has died \(failures) times in a row (\(why)) and is not started "
-                            + "again; mend what it complains of, and start the shop anew", .error)))
-        }
-        let pause = min(Self.firstPause * (1 << min(failures - 1, 16)), Self.longestPause)
+        let isHopeless = failures >= Self.mostFailures
+        let pause =
+            isHopeless
+            ? Self.rarePause
+            : min(Self.firstPause * (1 << min(failures - 1, 16)), Self.longestPause)
         runs[index].restartAt = .now() + pause
         // Somebody else may have taken its port meanwhile.
         if failures > 2, runs[index].job.port == 0 { runs[index].port = 0 }
-        tell(.notice("\(part) has ended (\(why)) and is started again in \(pause)"))
+        guard isHopeless else {
+            return tell(.notice("\(part) has ended (\(why)) and is started again in \(pause)"))
+        }
+        tell(
+            .notice(
+                LogLine(
+                    "\(part) has died \(failures) times in a row (\(why)); mend what it complains "
+                        + "of: it is started again every \(pause)", .error)))
     }
 
     // MARK: What they write
