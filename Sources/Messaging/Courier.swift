@@ -32,6 +32,8 @@ package struct Courier {
     private var fetched: [Delivered] = []
     private var applied: UInt64?
     private var hasGap = false
+    /// Whether the feed had nothing for the gap.
+    private var isAtEnd = false
     private var standstill: String?
     private var mustReject = false
 
@@ -65,10 +67,16 @@ package struct Courier {
         hasChecked = false
     }
 
-    package mutating func didFetch(_ deliveries: [Delivered]) { fetched = deliveries }
+    package mutating func didFetch(_ deliveries: [Delivered]) {
+        (fetched, isAtEnd) = (deliveries, false)
+    }
 
     /// A page was read and applied.
-    package mutating func didReadFeed(hasMore: Bool) { hasGap = hasMore }
+    ///
+    /// - Parameter advanced: whether it goes beyond where the reader was.
+    package mutating func didReadFeed(hasMore: Bool, advanced: Bool) {
+        (hasGap, isAtEnd) = (hasMore, !advanced)
+    }
 
     package mutating func didAcknowledge() {
         applied = nil
@@ -86,6 +94,9 @@ package struct Courier {
         case .taken, .done: applied = fetched.last?.sequence
         // The rest of an old epoch may be missing: only the feed tells where it ends. And what lies
         // behind a gap may be of a part that a new epoch has orphaned, which no feed fills.
+        case .gap where isAtEnd:
+            isAtEnd = false
+            standstill = "\(source) ends before what the broker holds of it"
         case .gap, .foreign:
             hasChecked = false
             hasGap = true
@@ -98,7 +109,7 @@ package struct Courier {
     /// The reader died and came back: everything is asked anew.
     package mutating func restart() {
         hasChecked = false
-        hasGap = false
+        (hasGap, isAtEnd) = (false, false)
         applied = nil
         standstill = nil
         mustReject = !fetched.isEmpty

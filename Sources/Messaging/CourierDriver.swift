@@ -97,7 +97,8 @@ package struct CourierDriver {
         let output = sink.take(page, of: courier.source)
         switch output {
         case .taken, .done:
-            courier.didReadFeed(hasMore: page.hasMore)
+            courier.didReadFeed(
+                hasMore: page.hasMore, advanced: page.through > checkpoint.position)
             return .busy
         case .foreign, .stopped, .gap:
             courier.didOffer(output)

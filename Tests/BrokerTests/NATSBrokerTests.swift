@@ -91,6 +91,57 @@ import Testing
     }
 
     @Test(arguments: [false, true])
+    func `what was sent back and is kept no more holds up nothing`(isOwn: Bool) throws {
+        let folder = try TemporaryFolder()
+        let broker = try SegmentBroker(
+            folder: folder.path,
+            settings: .init(segmentBytes: 64 * 1024, retainedBytes: 256 * 1024),
+            runtime: WallClock())
+        let own = try BrokerServer.start(
+            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+        defer { own.stop(within: .zero) }
+        let server = isOwn ? nil : try NATSServerProcess()
+        guard isOwn || server != nil else {
+            return print("skipped: \"what was sent back ...\": no nats-server is installed")
+        }
+        let address = try NATSAddress(
+            server.map { "nats://127.0.0.1:\($0.port)" } ?? "nats://secret@127.0.0.1:\(own.port)")
+        var settings = NATSBroker.Settings()
+        settings.retainedBytes = 256 * 1024
+        let near = NATSBroker(address, name: "test", settings: settings, runtime: WallClock())
+        func publish(_ sequences: ClosedRange<UInt64>) throws {
+            for sequence in sequences {
+                let message = BrokerMessage(
+                    subject: "facts.x", id: "\(sequence)", headers: [],
+                    payload: Array(repeating: 7, count: 60_000))
+                #expect(
+                    try near.publish([message], to: "events", expectedLast: sequence - 1)
+                        == sequence)
+            }
+        }
+        try publish(1...4)
+        let readers = Subscription(stream: "events", consumer: "readers", filter: "")
+        let first = try near.fetch(readers, limit: 4, wait: .seconds(5))
+        #expect(first.map(\.sequence) == [1, 2, 3, 4])
+        // Two of them go while they are in the reader's hands.
+        try publish(5...6)
+        while try near.state(of: "events").first <= 2 {
+            let last = try near.state(of: "events").last
+            try publish((last + 1)...(last + 1))
+        }
+        let state = try near.state(of: "events")
+        try near.reject(readers, from: 1, delay: .milliseconds(50))
+        let soon = Moment.now() + .seconds(30)
+        var seen: [UInt64] = []
+        while seen.last != state.last, .now() < soon {
+            // That it was made anew may be said once.
+            seen += ((try? near.fetch(readers, limit: 99, wait: .milliseconds(500))) ?? [])
+                .map(\.sequence)
+        }
+        #expect(seen == Array(state.first...state.last))
+    }
+
+    @Test(arguments: [false, true])
     func `a consumer that is lost while its reader is connected is made anew`(isOwn: Bool) throws {
         let folder = try TemporaryFolder()
         let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())

@@ -10,7 +10,6 @@ import Testing
         var stored: [Int: String] = [:]
         /// Places that were taken out, as far as was said.
         var removed: Set<Int> = []
-        var settled: Set<Int> = []
         /// All that may be there though nobody said so.
         var tried: Set<String> = []
     }

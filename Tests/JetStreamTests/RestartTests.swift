@@ -68,6 +68,42 @@ import Testing
         #expect(Set(numbers(again)).isDisjoint(with: [1, 2, 5, 10]))
     }
 
+    @Test func `a stream of which another build wrote is not made anew`() throws {
+        let shop = try Shop()
+        try shop.create()
+        try shop.store(1...3)
+        let folder = try shop.folder.copy()
+        var whole: [String: Data] = [:]
+        for side in ["a", "b"] {
+            let path = "\(folder.path)/S/jetstream/stream.\(side)"
+            guard var data = FileManager.default.contents(atPath: path) else { continue }
+            whole[path] = data
+            // The next version of the format, under a good checksum.
+            data[8] = 2
+            let sum = Self.checksum(data[..<28])
+            for index in 0..<4 { data[28 + index] = UInt8(truncatingIfNeeded: sum >> (8 * index)) }
+            try data.write(to: URL(fileURLWithPath: path))
+        }
+        #expect(!whole.isEmpty)
+        let after = try Shop(folder)
+        #expect(throws: Shop.Refusal.self) { try after.create() }
+        #expect(throws: Shop.Refusal.self) { try after.create("S", #","description":"other""#) }
+        // The build that wrote it finds all of it.
+        for (path, data) in whole { try data.write(to: URL(fileURLWithPath: path)) }
+        try after.create()
+        #expect(try after.state() == Shop.State(3, first: 1, last: 3))
+    }
+
+    /// CRC-32C, bit by bit.
+    private static func checksum(_ bytes: Data) -> UInt32 {
+        var sum = ~UInt32(0)
+        for byte in bytes {
+            sum ^= UInt32(byte)
+            for _ in 0..<8 { sum = sum & 1 == 1 ? sum >> 1 ^ 0x82F6_3B78 : sum >> 1 }
+        }
+        return ~sum
+    }
+
     @Test func `a message that was given up stays given up`() throws {
         let shop = try Shop()
         try shop.create()

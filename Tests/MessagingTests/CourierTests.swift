@@ -59,8 +59,36 @@ import Testing
             Issue.record("\(courier.next)")
             return
         }
-        courier.didReadFeed(hasMore: false)
+        courier.didReadFeed(hasMore: false, advanced: true)
         guard case .offer = courier.next else {
+            Issue.record("\(courier.next)")
+            return
+        }
+    }
+
+    @Test func `a gap that the feed has nothing for is waited at, not asked about for ever`() {
+        var courier = Courier(source: Self.source, consumer: "reader")
+        courier.didCheck(.good)
+        courier.didFetch([delivered])
+        for _ in 0..<2 {
+            courier.didOffer(EngineOutput<NoAnswer>.gap(.start))
+            courier.didCheck(.good)
+            courier.didReadFeed(hasMore: false, advanced: false)
+            courier.didOffer(EngineOutput<NoAnswer>.gap(.start))
+            guard case .rest(let why) = courier.next else {
+                Issue.record("\(courier.next)")
+                return
+            }
+            #expect(why.contains("ends before what the broker holds"))
+            courier.didRest()
+            courier.didCheck(.good)
+            guard case .offer = courier.next else {
+                Issue.record("\(courier.next)")
+                return
+            }
+        }
+        courier.didOffer(EngineOutput<NoAnswer>.taken)
+        guard case .acknowledge(through: 1) = courier.next else {
             Issue.record("\(courier.next)")
             return
         }

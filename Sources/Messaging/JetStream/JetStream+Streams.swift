@@ -11,6 +11,7 @@ extension JetStream {
         let configuration = try StreamConfiguration(try request.json())
         guard configuration.name == (try request.argument(0)) else { throw .mismatchedStream }
         try request.admit(changing: configuration)
+        try findStream(configuration.name)
         if let stream = streams[configuration.name] {
             guard stream.configuration == configuration else { throw .otherStream }
             return try info(stream)
@@ -36,6 +37,16 @@ extension JetStream {
             info(&json)
             json.member("did_create", true)
         }
+    }
+
+    /// Offers a stream whose files are there. Those that cannot be read, as another build wrote
+    /// them, must not be taken for none and be made anew.
+    private func findStream(_ name: String) throws(JetStreamError) {
+        guard streams[name] == nil, broker.names.contains(name) else { return }
+        let found = try asking { () throws(BrokerError) in try open(name) }
+        guard let found else { return }
+        found.forwarded = found.first - 1
+        add(found)
     }
 
     private func checkOverlap(_ configuration: StreamConfiguration) throws(JetStreamError) {

@@ -13,6 +13,8 @@ final class StreamConsumer: Sendable {
     private static let lull = Duration.milliseconds(200)
     /// What was rejected may come a little later than is asked for.
     private static let redelivery = Duration.seconds(2)
+    /// What was asked for so long ago does not come again: the stream keeps it no more.
+    private static let overdue = Duration.seconds(4)
     /// So long after its end a server may still say that a pull has ended. Not all do: nats-server
     /// 2.9 forgets some without a word, and a cluster those that its last leader had.
     private static let grace = Duration.milliseconds(100)
@@ -42,6 +44,8 @@ final class StreamConsumer: Sendable {
         var highest: UInt64 = 0
         /// What was rejected, in order, until it has come again: nothing else is handed out before.
         var owed: [UInt64] = []
+        /// Until when some of it has to come.
+        var owedUntil: Moment?
         /// How often a message was sent back at once, as it was not its turn.
         var turnedAway: [UInt64: Int] = [:]
         /// Whether the last pull ended as one does whose consumer is gone: without a word, or with
@@ -86,6 +90,12 @@ final class StreamConsumer: Sendable {
             (line.pull, line.isDoubtful) = (nil, true)
         }
         if line.waiting.isEmpty {
+            if let limit = line.owedUntil, now > limit {
+                // The consumer is made anew behind what was acknowledged, and has what there is.
+                throw .unreachable(
+                    "\(subscription.stream) keeps message \(line.owed.first ?? 0) no more, which "
+                        + "\(subscription.consumer) had sent back")
+            }
             guard now >= line.restsUntil else {
                 try receive(&line, caller, until: min(line.restsUntil, deadline, now + Self.slice))
                 return Moment.now() >= deadline ? [] : nil
@@ -145,6 +155,11 @@ final class StreamConsumer: Sendable {
         _ line: inout Line, _ caller: NATSCaller, _ count: Int, until deadline: Moment,
         _ now: Moment
     ) throws(NATSCaller.Refusal) {
+        if line.owed.isEmpty {
+            line.owedUntil = nil
+        } else if line.owedUntil == nil {
+            line.owedUntil = now + Self.overdue
+        }
         let inbox = caller.newInbox()
         let wait = deadline.nanoseconds - now.nanoseconds
         let waits = wait > 1_000_000
@@ -204,6 +219,7 @@ final class StreamConsumer: Sendable {
                 return true
             }
             line.owed.removeFirst()
+            line.owedUntil = nil
         }
         let attempt = place.attempt - (line.turnedAway.removeValue(forKey: place.sequence) ?? 0)
         let subject = delivery.subject.dropFirst(
@@ -248,6 +264,7 @@ final class StreamConsumer: Sendable {
                 try decline(entry.reply, delay, caller)
             }
             line.owed = back.map(\.sequence) + line.waiting.map(\.delivered.sequence) + line.owed
+            line.owedUntil = nil
             line.handed.removeAll { $0.sequence >= sequence }
             line.waiting = []
             line.restsUntil = Moment.now() + max(delay, .zero)
