@@ -15,12 +15,12 @@ extension BenchCommand {
     static let rebuild = Command(
         "rebuild", "a shop of many orders: its rows built anew, its audit, and the time to start",
         options: [
-            .value("orders", "COUNT", "how many", default: "30000"),
+            .value("orders", "COUNT", "how many; 40,000 leave a million events", default: "40000"),
             .value("lines", "COUNT", "lines an order", default: "3"),
             .value(
                 "shop", "DIR", "a stopped shop to look at without changing it; made without"),
         ],
-        example: "shopctl bench rebuild --orders 30000")
+        example: "shopctl bench rebuild --orders 40000")
 
     static func planGrowth(_ invocation: Invocation) throws -> Run {
         let events = try invocation.integer("events", in: 1000...1_000_000_000)

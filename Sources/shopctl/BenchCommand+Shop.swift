@@ -32,6 +32,7 @@ extension BenchCommand {
             .value(
                 "clients", "COUNT", "connections that orders are placed on", default: "2000"),
             linesOption,
+            .flag("processes", "a process each, as shopctl up has it, instead of one"),
         ],
         example: "shopctl bench overload --times 10")
 
@@ -79,6 +80,7 @@ extension BenchCommand {
         settings.fullSeconds = try invocation.integer("full", in: 1...3600)
         settings.clients = try clients(invocation)
         settings.lines = try lines(invocation)
+        settings.processes = invocation.flag("processes")
         return { [settings] in
             try inFolder(invocation) { data in
                 (try OverloadBench.run(settings, data: data, progress: Terminal.progress), [])

@@ -79,9 +79,6 @@ package struct BenchReport: Sendable {
     package private(set) var sections: [Section] = []
     package let machine = Machine.read()
 
-    /// All figures, of whatever section.
-    package var figures: [Figure] { sections.flatMap(\.figures) }
-
     /// What is added from here on belongs to a new section.
     mutating func begin(_ title: String) { sections.append(Section(title: title)) }
 

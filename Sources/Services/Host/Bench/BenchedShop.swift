@@ -71,6 +71,11 @@ final class BenchedShop {
         _ = try standing()
     }
 
+    /// Takes one that was started for it.
+    convenience init(of process: ShopProcess) throws {
+        try self.init(host: "127.0.0.1", port: process.port)
+    }
+
     /// The same shop, seen from another thread.
     func observer() throws -> BenchedShop { try BenchedShop(host: host, port: port) }
 

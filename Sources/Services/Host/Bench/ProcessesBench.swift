@@ -75,7 +75,7 @@ package enum ProcessesBench {
         progress("starting")
         let process = try ShopProcess(data, options)
         defer { process.end(SIGTERM) }
-        let shop = try BenchedShop(host: "127.0.0.1", port: process.port)
+        let shop = try BenchedShop(of: process)
         try shop.receiveGoods(lines: settings.lines)
         let requests = shop.requests(lines: settings.lines)
         let driver = try shop.driver(connections: settings.clients)

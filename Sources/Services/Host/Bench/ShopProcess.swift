@@ -54,6 +54,9 @@ final class ShopProcess {
         return [("supervisor", number)] + children.map { (part(of: $0), $0) }.sorted { $0.0 < $1.0 }
     }
 
+    /// Memory of all of them in bytes.
+    var memory: Int64 { all.reduce(0) { $0 + Self.memory(of: $1.process) } }
+
     private func parent(of process: Int32) -> Int32? {
         Self.fields(of: process).flatMap { $0.count > 1 ? Int32($0[1]) : nil }
     }
