@@ -292,8 +292,8 @@ static int simulated_random(sqlite3_vfs *vfs, int count, char *bytes) {
 static int simulated_time(sqlite3_vfs *vfs, sqlite3_int64 *milliseconds) {
     (void)vfs;
     if (!used) return original->xCurrentTimeInt64(original, milliseconds);
-    // Since noon in Greenwich on November 24, 4714 B.C.
-    *milliseconds = 210866760000000 + used->microseconds / 1000;
+    // 1970, since noon in Greenwich on November 24, 4714 B.C.: nothing that is stored asks for it.
+    *milliseconds = 210866760000000;
     return SQLITE_OK;
 }
 
@@ -360,8 +360,4 @@ void kassa_disk_free(kassa_disk *disk) {
     }
     free(disk->folder);
     free(disk);
-}
-
-void kassa_disk_set_time(kassa_disk *disk, int64_t microseconds) {
-    disk->microseconds = microseconds;
 }

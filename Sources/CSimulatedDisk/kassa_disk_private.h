@@ -35,7 +35,6 @@ struct kassa_disk {
     kassa_disk_judge judge;
     kassa_disk_random random;
     void *context;
-    int64_t microseconds;
     record *records;
 };
 

@@ -70,7 +70,4 @@ public struct Recorded<Event: Sendable>: Sendable {
         self.metadata = metadata
         self.event = event
     }
-
-    /// When it happened for the business: `occurredAt` where it was given, else the recorded time.
-    public var occurredAt: Timestamp { metadata.occurredAt ?? recordedAt }
 }

@@ -206,9 +206,6 @@ package final class Connection {
     /// Whether a transaction is open.
     package var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
-    /// The key of the row inserted last.
-    package var lastInsertedRow: Int64 { sqlite3_last_insert_rowid(handle) }
-
     /// How many rows the statement that ran last has changed.
     package var changedRows: Int { Int(sqlite3_changes(handle)) }
 

@@ -251,8 +251,3 @@ class Page:
 
     def type(self, text):
         self.call("Input.insertText", text=text)
-
-    def screenshot(self, path):
-        image = self.call("Page.captureScreenshot", format="png")
-        with open(path, "wb") as file:
-            file.write(base64.b64decode(image["data"]))

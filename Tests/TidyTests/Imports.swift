@@ -1,4 +1,4 @@
-/// Who may import whom: DESIGN.md's layout, read from top to bottom.
+/// Who may import whom: the layout in docs/ARCHITECTURE.md, read from top to bottom.
 enum Layout {
     private static let services = ["Orders", "Payments", "Deliveries", "Notifications"]
     private static let serviceImports = [

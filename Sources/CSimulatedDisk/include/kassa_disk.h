@@ -33,7 +33,8 @@ typedef uint64_t (*kassa_disk_random)(void *context);
 /// where there is no memory, or none of that name.
 const char *kassa_disk_vfs(const char *base);
 
-/// A disk that holds all files below `folder`. SQLite gets its randomness and its time from it.
+/// A disk that holds all files below `folder`. SQLite gets its randomness from it; its time stands
+/// still.
 ///
 /// Returns NULL where there is no memory.
 kassa_disk *kassa_disk_new(
@@ -41,9 +42,6 @@ kassa_disk *kassa_disk_new(
 
 /// No file of it may be open.
 void kassa_disk_free(kassa_disk *disk);
-
-/// The time that SQLite is told, in microseconds since 1970.
-void kassa_disk_set_time(kassa_disk *disk, int64_t microseconds);
 
 /// How much was written below `folder` and is not synced, in bytes.
 int64_t kassa_disk_unsynced(const kassa_disk *disk, const char *folder);

@@ -4,7 +4,7 @@ package import NATS
 import Net
 import Synchronization
 
-/// Says over the broker, several times a second, that this process is there, and hears who else is.
+/// Says over the broker, twice a second, that this process is there, and hears who else is.
 ///
 /// While the broker is away nothing is said and nothing heard; what was heard before stays, and
 /// where the others' homes were is kept in a file.
