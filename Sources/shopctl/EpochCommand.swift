@@ -20,8 +20,17 @@ enum EpochCommand {
 
     static func run(_ invocation: Invocation) throws {
         let service = try invocation.text("service")
+        guard EventListing.services.contains(service) else {
+            throw invocation.invalid(
+                "--service", service,
+                expected: "one of \(EventListing.services.joined(separator: ", "))")
+        }
+        let why = try invocation.text("why")
+        guard (1...500).contains(why.utf8.count) else {
+            throw invocation.invalid("--why", why, expected: "1 to 500 bytes: it stays on record")
+        }
         let epoch = try EpochOpening.open(
-            data: try invocation.text("data"), service: service, why: try invocation.text("why"))
+            data: try invocation.text("data"), service: service, why: why)
         guard !invocation.flag("json") else {
             var json = JSONWriter()
             json.object { json in

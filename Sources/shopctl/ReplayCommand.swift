@@ -41,9 +41,10 @@ enum ReplayCommand {
         if let service {
             audit = try Audit(service: service, data: data, progress: progress)
         } else {
-            let scratch = DataFolder.scratch(of: getpid(), in: data)
-            DataFolder.removeScratch(in: data)
-            defer { DataFolder.removeScratch(in: data) }
+            let folder = DataFolder.scratch(for: data)
+            let scratch = DataFolder.scratch(of: getpid(), in: folder)
+            DataFolder.removeScratch(in: folder)
+            defer { DataFolder.removeScratch(in: folder) }
             audit = try Audit(data: data, scratch: scratch, progress: progress)
         }
         Terminal.endProgress()
@@ -67,11 +68,14 @@ enum ReplayCommand {
                 ?? "the replay equals the live state, row by row"
             print("\(Terminal.green("verified")): \(what)")
         } else {
-            let rebuild = ", or build the read store anew with shopctl projections rebuild orders"
+            // Rows that are built of a log that lies would lie as well.
+            let isOfRows = audit.findings.allSatisfy { $0.place == "read store" }
             print(
                 "\(Terminal.red("\(audit.findingCount) differences")); do not trust what "
-                    + "is named; restore a backup\(service == nil ? rebuild : "")"
-            )
+                    + "is named; "
+                    + (isOfRows
+                        ? "build the read store anew with shopctl projections rebuild orders"
+                        : "restore a backup of the log"))
         }
     }
 

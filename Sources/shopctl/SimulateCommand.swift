@@ -64,7 +64,7 @@ enum SimulateCommand {
         Terminal.endProgress()
         let result = Result(
             report: report, seconds: seconds, steps: steps, lines: lines,
-            isShrunk: invocation.flag("shrink"))
+            isShrunk: invocation.flag("shrink"), mistake: mistake)
         print(invocation.flag("json") ? result.json : result.text)
         // What broke off says nothing of a promise, and must not hide one that was broken.
         if let error = report.errors.first { throw CommandFailure(error) }
@@ -77,6 +77,7 @@ enum SimulateCommand {
         let steps: Int
         let lines: Int
         let isShrunk: Bool
+        let mistake: Mistake?
 
         private var rate: Double { Double(report.steps) / seconds }
         private var settling: Int64 { Int64(report.settling / .seconds(1)) }
@@ -98,6 +99,7 @@ enum SimulateCommand {
                 lines.append(violation.timeline.text(last: self.lines))
                 lines.append(
                     "again: shopctl simulate --seed \(violation.seed) --runs 1 --steps \(steps)"
+                        + (mistake.map { " --mistake \($0.rawValue)" } ?? "")
                         + (isShrunk ? "" : " --shrink"))
             }
             lines.append(

@@ -82,7 +82,7 @@ import Testing
             try shop.post("/v1/orders", OrderBody().text, ["X-Correlation-Id": $0])
         }
         let answer = answers[1]
-        #expect(answers.allSatisfy { $0.status == answer.status } && answer.status >= 500)
+        #expect(answers.allSatisfy { $0.status >= 500 }, "\(answers)")
         let line = try eventually("it is in the log") {
             try logs(shop, "--service", "gateway").first {
                 $0["correlation"]?.string == "asked-in-vain"

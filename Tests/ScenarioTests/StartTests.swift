@@ -26,6 +26,43 @@ private final class Watch: Sendable {
         #expect(!refused.error.contains("the feed is unavailable"), "\(refused.error)")
     }
 
+    @Test func `nobody else on the machine may read a shop's folder`() throws {
+        let shop = try RunningShop.fresh()
+        let data = shop.folder.data
+        var status = stat()
+        #expect(stat(data, &status) == 0 && status.st_mode & 0o777 == 0o700)
+        chmod(data, 0o755)
+        let warned = try Shopctl.run("doctor", "--data", data)
+        #expect(warned.code == 0 && warned.all.contains("chmod 700 \(data)"), "\(warned)")
+        try shop.stop()
+    }
+
+    @Test func `what the parts show each other is looked at by the doctor as well`() throws {
+        let shop = try RunningShop.fresh()
+        try shop.stop()
+        try "short".write(toFile: "\(shop.folder.data)/secret", atomically: true, encoding: .utf8)
+        let refused = try Shopctl.run("doctor", "--data", shop.folder.data)
+        #expect(refused.code == 1 && refused.all.contains("does not hold 32 bytes"), "\(refused)")
+    }
+
+    @Test func `closed standard streams are not taken by the shop's files`() throws {
+        let folder = try Folder()
+        let child = try Child(
+            [
+                "sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-", Shopctl.path, "up",
+                "--single-process", "--port", "0", "--data", folder.data,
+            ], output: "\(folder.path)/up")
+        try eventually("it runs") {
+            FileManager.default.fileExists(atPath: "\(folder.data)/gateway/read.db")
+        }
+        for descriptor in 0...2 {
+            let link = "/proc/\(child.process)/fd/\(descriptor)"
+            let file = try FileManager.default.destinationOfSymbolicLink(atPath: link)
+            #expect(file == "/dev/null")
+        }
+        child.kill()
+    }
+
     @Test func `a second shop on the same folder is refused`() throws {
         let shop = try RunningShop.fresh()
         expectRefusal(

@@ -77,6 +77,8 @@ import Testing
         ),
         (["doctor", "--port", "0"], "--port must be"),
         (["epoch", "open", "--service", "orders"], "--why"),
+        (["epoch", "open", "--service", "orders", "--why", ""], "--why"),
+        (["epoch", "open", "--service", "shoes", "--why", "x"], "deliveries"),
         (["import"], "which command"), (["import", "online-retail"], "file is missing"),
         (["import", "online-retail", "a", "b"], "too many"),
         (["import", "online-retail", "a", "--limit", "0"], "--limit must be"),
@@ -130,7 +132,6 @@ import Testing
             ["events"], ["replay", "--verify"], ["replay", "order", "x"], ["export", "events"],
             ["replay", "--verify", "--service", "orders"], ["events", "--follow"],
             ["epoch", "open", "--service", "orders", "--why", "x"],
-            ["epoch", "open", "--service", "shoes", "--why", "x"],
         ]
         for command in commands {
             let refused = try shopctl(command + ["--data", folder.data])

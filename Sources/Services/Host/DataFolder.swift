@@ -59,6 +59,7 @@ package final class DataFolder: Sendable {
     ) throws(Failure) {
         self.path = path
         made = []
+        try Self.make(path)
         try Self.make("\(path)/\(part)")
         // The one before it may still be at its end.
         locks = [
@@ -81,8 +82,10 @@ package final class DataFolder: Sendable {
             throw .unusable(path, "it is a file, not a folder")
         }
         do {
+            // Orders, and the keys of what is sealed in them, are nobody else's affair.
             try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true)
+                atPath: path, withIntermediateDirectories: true,
+                attributes: isFolder.boolValue ? nil : [.posixPermissions: 0o700])
         } catch { throw .unusable(path, error.localizedDescription) }
     }
 
@@ -129,9 +132,15 @@ package final class DataFolder: Sendable {
         ReadFiles(firstReadStore(in: path)).current
     }
 
+    /// The folder of what a process builds to compare with: the shop's own where it may be written,
+    /// as its disk has room for a second read store.
+    package static func scratch(for path: String) -> String {
+        access(path, W_OK) == 0 ? path : NSTemporaryDirectory()
+    }
+
     /// Where a process builds a read store to compare with.
-    package static func scratch(of process: Int32, in path: String) -> String {
-        "\(path)/\(scratchPrefix)\(process).db"
+    package static func scratch(of process: Int32, in folder: String) -> String {
+        "\(folder)/\(scratchPrefix)\(process).db"
     }
 
     private static let scratchPrefix = "verify-"

@@ -32,6 +32,10 @@ extension Doctor {
             note(
                 "folder", .problem, "\(whose): everybody on this machine may change the logs",
                 "chmod o-w \(data)")
+        } else if status.st_mode & 0o077 != 0 {
+            note(
+                "folder", .warning, "\(whose): others on this machine may read the logs",
+                "chmod 700 \(data)")
         } else if status.st_uid != geteuid() {
             note(
                 "folder", .warning, "\(whose), and this is user \(geteuid())",
@@ -40,6 +44,14 @@ extension Doctor {
             note("folder", whose)
         }
         return true
+    }
+
+    /// What the shop's processes show each other, where it has been made.
+    mutating func checkSecret() {
+        guard access("\(settings.data)/secret", F_OK) == 0 else { return }
+        do throws(KeyFile.Failure) {
+            _ = try Secret.load(in: settings.data, SystemRuntime())
+        } catch { note("secret", .problem, "\(error)", "shopctl up does not start without it") }
     }
 
     /// Takes each lock as a reader would, and gives it back at once.

@@ -57,6 +57,7 @@ package struct Doctor: Sendable {
         let hasFolder = checkFolder()
         if hasFolder {
             checkLock()
+            checkSecret()
             checkSpace()
             witnesses = Witnesses(data: settings.data, isInUse: process != nil)
             if let failure = witnesses.failure {
