@@ -23,6 +23,10 @@ enum ReplayCommand {
             .value(
                 "service", "NAME",
                 "only this service's log, and what is derived from it; all without"),
+            .value(
+                "against", "FILE",
+                "what --verify --json printed before: the logs must begin with the events of then; "
+                    + "- reads standard input"),
         ])
 
     /// - Returns: 1 where anything differs.
@@ -37,19 +41,37 @@ enum ReplayCommand {
         }
         let data = try invocation.text("data")
         let service = try invocation.service()
+        let file = invocation.optionalText("against")
+        let kept = try file.map(keptRoots) ?? [:]
         let audit: Audit
         if let service {
-            audit = try Audit(service: service, data: data, progress: progress)
+            audit = try Audit(service: service, data: data, kept: kept, progress: progress)
         } else {
-            let folder = DataFolder.scratch(for: data)
-            let scratch = DataFolder.scratch(of: getpid(), in: folder)
-            DataFolder.removeScratch(in: folder)
-            defer { DataFolder.removeScratch(in: folder) }
-            audit = try Audit(data: data, scratch: scratch, progress: progress)
+            audit = try DataFolder.withScratch(for: data) { folder in
+                try Audit(
+                    data: data, scratch: DataFolder.scratch(of: getpid(), in: folder), kept: kept,
+                    progress: progress)
+            }
         }
         Terminal.endProgress()
-        invocation.flag("json") ? printJSON(audit) : printText(audit, of: service)
+        if invocation.flag("json") {
+            printJSON(audit)
+        } else {
+            for (log, root) in kept.sorted(by: { $0.key < $1.key })
+            where service == nil || log.value == service {
+                print(Terminal.dim("  \(log): held against its root of \(root.size) leaves"))
+            }
+            printText(audit, of: service)
+        }
         return audit.isClean ? 0 : 1
+    }
+
+    private static func keptRoots(_ file: String) throws -> [LogName: KeptRoot] {
+        let printed = try JSONInput.read(file, option: "--against")
+        do throws(JSONError) { return try Audit.keptRoots(printed) } catch {
+            throw CommandFailure(
+                "\(file) is not what shopctl replay --verify --json prints: \(error)")
+        }
     }
 
     private static func progress(_ what: String) { Terminal.progress("replaying \(what)") }

@@ -26,6 +26,50 @@ import Testing
         return shop.folder
     }
 
+    /// The trees that an audit prints, and the same as a file.
+    private func evidence(
+        _ folder: Folder, _ name: String, _ change: (inout JSONTree) -> Void = { _ in }
+    ) throws -> String {
+        let printed = try Shopctl.run("replay", "--verify", "--json", "--data", folder.data)
+        guard printed.code == 0 else { throw Failure(printed.all) }
+        var trees = try JSONDecoder().decode(JSONTrees.self, from: Data(printed.output.utf8))
+        for index in trees.trees.indices { change(&trees.trees[index]) }
+        let file = "\(folder.path)/\(name)"
+        try JSONEncoder().encode(trees).write(to: URL(fileURLWithPath: file))
+        return file
+    }
+
+    private struct JSONTrees: Codable { var trees: [JSONTree] }
+    private struct JSONTree: Codable { var log: String, size: Int64, root: String }
+
+    @Test func `today's logs are held against the roots that were kept of them`() throws {
+        let folder = try stopped()
+        let then = try evidence(folder, "then.json")
+        let shop = try RunningShop(folder)
+        _ = try shop.ended()
+        try shop.stop()
+        func verify(_ file: String, _ more: String...) throws -> Finished {
+            try Shopctl.run(
+                [Shopctl.path, "replay", "--verify", "--data", folder.data, "--against", file]
+                    + more)
+        }
+        let same = try verify(then)
+        #expect(same.code == 0 && same.output.contains("orders: held against its root"), "\(same)")
+        // As of a past that was written anew, whole in itself.
+        let other = try evidence(folder, "other.json") { if $0.log == "payments" { $0.size -= 1 } }
+        let rewritten = try verify(other)
+        #expect(rewritten.code == 1, "\(rewritten)")
+        #expect(rewritten.output.contains("payments: its first"), "\(rewritten)")
+        #expect(!rewritten.output.contains("orders: its first"), "\(rewritten)")
+        #expect(try verify(other, "--service", "orders").code == 0)
+        let longer = try evidence(folder, "longer.json") { $0.size += 1 }
+        let short = try verify(longer)
+        #expect(short.code == 1 && short.output.contains("the newest are lost"), "\(short)")
+        try "{\"trees\":[{}]}".write(toFile: longer, atomically: true, encoding: .utf8)
+        let refused = try verify(longer)
+        #expect(refused.code == 1 && refused.error.contains("is not what shopctl"), "\(refused)")
+    }
+
     struct Change: CustomTestStringConvertible, Sendable {
         let name: String
         let file: String

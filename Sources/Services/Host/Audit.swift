@@ -32,10 +32,14 @@ package struct Audit: Sendable {
     ///   - data: the shop's folder.
     ///   - scratch: a path that does not exist, for notes and for the fresh read store; removed
     ///     afterwards by the caller.
+    ///   - kept: what trees must have been once.
     ///   - progress: told, now and then, what is being done.
     /// - Throws: `Shop.Failure` where a file cannot be read at all.
-    package init(data: String, scratch: String, progress: (String) -> Void) throws {
-        try auditLogs(data: data, scratch: scratch, progress: progress)
+    package init(
+        data: String, scratch: String, kept: [LogName: KeptRoot] = [:],
+        progress: (String) -> Void
+    ) throws {
+        try auditLogs(data: data, scratch: scratch, kept: kept, progress: progress)
         progress("the read store")
         try compareReadStore(data, scratch)
     }
@@ -47,10 +51,34 @@ package struct Audit: Sendable {
 
     /// One service alone: its log, and what is derived from it in the same file.
     ///
-    /// - Parameter service: one of `EventListing.services`.
+    /// - Parameters:
+    ///   - service: one of `EventListing.services`.
+    ///   - kept: what its tree must have been once.
     /// - Throws: `Shop.Failure` where the file cannot be read at all.
-    package init(service: String, data: String, progress: (String) -> Void) throws {
-        try run([LogName(service)], AuditNotes(book: nil), data: data, progress: progress)
+    package init(
+        service: String, data: String, kept: [LogName: KeptRoot] = [:],
+        progress: (String) -> Void
+    ) throws {
+        try run(
+            [LogName(service)], AuditNotes(book: nil), data: data, kept: kept, progress: progress)
+    }
+
+    /// The roots that an audit has printed as JSON: `{"trees":[{"log","size","root"}]}`.
+    ///
+    /// - Throws: for anything else.
+    package static func keptRoots(_ printed: JSON) throws(JSONError) -> [LogName: KeptRoot] {
+        var roots: [LogName: KeptRoot] = [:]
+        for tree in try JSONObject(printed).objects("trees") {
+            let log = LogName(try tree.string("log"))
+            guard Wiring.logs.contains(log) else { throw tree.error("log", "names no log") }
+            let size = try tree.integer("size")
+            guard size >= 0 else { throw tree.error("size", "must not be negative") }
+            guard let root = Digest(hex: try tree.string("root")) else {
+                throw tree.error("root", "is no SHA-256 hash")
+            }
+            roots[log] = KeptRoot(size: size, root: root)
+        }
+        return roots
     }
 
     /// What an audit of one log finds, and of what is derived from it in the same file; read in
@@ -68,16 +96,17 @@ package struct Audit: Sendable {
         if findings.count < 100 { findings.append(Finding(place: place, what: what)) }
     }
 
-    private mutating func auditLogs(data: String, scratch: String, progress: (String) -> Void)
-        throws
-    {
+    private mutating func auditLogs(
+        data: String, scratch: String, kept: [LogName: KeptRoot] = [:],
+        progress: (String) -> Void
+    ) throws {
         let book: Notebook
         do throws(StoreError) {
             book = try Notebook(path: scratch, kinds: AuditNotes.Kind.allCases.count)
         } catch { throw Self.unreadable(error, data) }
         defer { ReadFiles.remove(scratch) }
         // Orders first: what they say of the others was on record there before.
-        try run(Wiring.logs, AuditNotes(book: book), data: data, progress: progress)
+        try run(Wiring.logs, AuditNotes(book: book), data: data, kept: kept, progress: progress)
         do throws(StoreError) {
             try crossCheck(book)
         } catch { throw Shop.Failure.cannotStart("\(error)") }
@@ -85,7 +114,8 @@ package struct Audit: Sendable {
 
     /// Opens the logs in this order, and reads them side by side.
     private mutating func run(
-        _ names: [LogName], _ notes: AuditNotes, data: String, progress: (String) -> Void
+        _ names: [LogName], _ notes: AuditNotes, data: String, kept: [LogName: KeptRoot],
+        progress: (String) -> Void
     ) throws {
         var jobs: [AuditJob] = []
         let board = AuditBoard()
@@ -93,7 +123,8 @@ package struct Audit: Sendable {
             do throws(StoreError) {
                 jobs.append(
                     try AuditJob(
-                        name, path: DataFolder.log(name.value, in: data), notes, board: board))
+                        name, path: DataFolder.log(name.value, in: data), notes, kept: kept[name],
+                        board: board))
             } catch { try refuse(error, name, data) }
         }
         AuditJob.run(jobs, board: board) { progress("\($0) events") }

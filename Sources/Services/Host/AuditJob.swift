@@ -43,11 +43,14 @@ final class AuditJob: @unchecked Sendable {
     private var fold: any AuditFold
 
     /// Opens the log; what is read of it later is as of now.
-    init(_ name: LogName, path: String, _ notes: AuditNotes, board: AuditBoard)
-        throws(StoreError)
-    {
+    ///
+    /// - Parameter kept: what its tree must have been once.
+    init(
+        _ name: LogName, path: String, _ notes: AuditNotes, kept: KeptRoot? = nil,
+        board: AuditBoard
+    ) throws(StoreError) {
         self.name = name
-        let log = try AuditedLog(path: path) { board.add(events: $0) }
+        let log = try AuditedLog(path: path, kept: kept) { board.add(events: $0) }
         self.log = log
         fold =
             switch name {

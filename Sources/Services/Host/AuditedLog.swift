@@ -1,5 +1,5 @@
 import EventSourcing
-import EventStore
+package import EventStore
 import Messaging
 
 /// What is wrong somewhere: the first hundred findings, and how many there are.
@@ -40,15 +40,27 @@ protocol AuditFold {
         throws(StoreError)
 }
 
+/// The root of a log's tree when it had so many leaves, as somebody has kept it.
+package struct KeptRoot: Hashable, Sendable {
+    package let size: Int64
+    package let root: Digest
+
+    package init(size: Int64, root: Digest) { (self.size, self.root) = (size, root) }
+}
+
 /// Events whose leaves are computed together, which is quicker than one after the other.
 private struct LeafBatch {
     /// So many events at once, and bytes at most, but for one event's.
     private static let size = (events: 256, bytes: 1_000_000)
 
+    /// What the tree must have been once.
+    let kept: KeptRoot?
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
     private var stored: [Digest] = []
     private var events: [(identity: EventIdentity, stream: StreamID, type: EventType)] = []
+
+    init(_ kept: KeptRoot?) { self.kept = kept }
 
     var isFull: Bool { events.count >= Self.size.events || bytes.count >= Self.size.bytes }
 
@@ -68,11 +80,26 @@ private struct LeafBatch {
                 "event \(event.identity) (\(event.stream), \(event.type.name)) was changed: its "
                     + "bytes do not fit its leaf")
         }
-        tree.append(leaves: stored)
+        grow(&tree, &findings)
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
         stored.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
+    }
+
+    private func grow(_ tree: inout MerkleFrontier, _ findings: inout AuditFindings) {
+        guard let kept, tree.size < kept.size, tree.size + Int64(stored.count) >= kept.size else {
+            return tree.append(leaves: stored)
+        }
+        let part = Int(kept.size - tree.size)
+        tree.append(leaves: Array(stored[..<part]))
+        if tree.root != kept.root {
+            findings.add(
+                "its first \(kept.size) events are not those that the kept root "
+                    + "\(kept.root.hex) is of: the past was changed, or ended before them once, "
+                    + "and a new epoch went on")
+        }
+        tree.append(leaves: Array(stored[part...]))
     }
 }
 
@@ -96,7 +123,7 @@ struct AuditedLog {
     private(set) var count = 0
     private(set) var tree = MerkleFrontier()
     private(set) var findings = AuditFindings()
-    private var leaves = LeafBatch()
+    private var leaves: LeafBatch
     private var streams: [Int64: OpenStream] = [:]
     private var streamCount: Int64 = 0
     private var position = Position.start
@@ -105,8 +132,11 @@ struct AuditedLog {
     private let progress: (Int) -> Void
 
     /// Opens the file; all that is read of it later is as of now.
-    init(path: String, progress: @escaping (Int) -> Void) throws(StoreError) {
+    ///
+    /// - Parameter kept: what its tree must have been once.
+    init(path: String, kept: KeptRoot?, progress: @escaping (Int) -> Void) throws(StoreError) {
         self.path = path
+        leaves = LeafBatch(kept)
         queries = try LogReader(path: path).queries
         self.progress = progress
         try queries.begin()
@@ -174,6 +204,11 @@ struct AuditedLog {
     }
 
     private mutating func checkEnd() throws(StoreError) {
+        if let kept = leaves.kept, tree.size < kept.size {
+            findings.add(
+                "it has \(tree.size) events, and had \(kept.size) when its root was kept: the "
+                    + "newest are lost")
+        }
         if let stored = try queries.storedTree(), stored != tree {
             findings.add("the tree over all leaves is not the one that was kept")
         }

@@ -132,10 +132,26 @@ package final class DataFolder: Sendable {
         ReadFiles(firstReadStore(in: path)).current
     }
 
-    /// The folder of what a process builds to compare with: the shop's own where it may be written,
-    /// as its disk has room for a second read store.
-    package static func scratch(for path: String) -> String {
-        access(path, W_OK) == 0 ? path : NSTemporaryDirectory()
+    /// Runs `body` with a folder for what is built to compare with, which is nobody else's affair:
+    /// the shop's own where it may be written, as its disk has room for a second read store.
+    package static func withScratch<Result>(
+        for path: String, _ body: (String) throws -> Result
+    ) throws -> Result {
+        var folder = path
+        if access(path, W_OK) != 0, access(path, F_OK) == 0 {
+            var template = Array("\(NSTemporaryDirectory())/kassa-verify-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else {
+                throw Failure.unusable(path, "it may not be written, nor \(NSTemporaryDirectory())")
+            }
+            let bytes = template.dropLast().map { UInt8(bitPattern: $0) }
+            folder = String(decoding: bytes, as: UTF8.self)
+        }
+        removeScratch(in: folder)
+        defer {
+            removeScratch(in: folder)
+            if folder != path { rmdir(folder) }
+        }
+        return try body(folder)
     }
 
     /// Where a process builds a read store to compare with.
