@@ -118,7 +118,8 @@ package final class LogFeed: Feed {
                 }
                 last = record.position
             }
-            if found.count < wanted, bytes < Self.maximumBytes { break }
+            // Of a page that is full in bytes it is not known yet whether there is another one.
+            if found.isEmpty || (found.count < wanted && bytes < Self.maximumBytes) { break }
         }
         return messages
     }

@@ -167,6 +167,12 @@ enum UpCommand {
                     "\"\(address)\" is no address to listen at; give a numeric one of this "
                         + "machine, such as 127.0.0.1")
             }
+            // All parts would look for the broker there.
+            guard wanted == 0 || FreePort.isFree(port, at: address) else {
+                throw CommandFailure(
+                    "port \(port) at \(address) is taken; give another one with --broker-port, "
+                        + "or 0 for a free one")
+            }
             broker = "nats://\(near.contains(":") ? "[\(near)]" : near):\(port)"
             jobs.append(
                 try .init(

@@ -178,9 +178,11 @@ import Testing
         #expect(try HTTPClient(port: server.port).get("/").status == 200)
     }
 
-    @Test func `answers that nobody takes have a limit together`() throws {
+    // Above twice the limit at once, above the limit after a second.
+    @Test(arguments: [(clients: 20, limit: 8), (1, 16)])
+    func `answers that nobody takes have a limit together`(clients: Int, limit: Int) throws {
         var limits = HTTPServerLimits()
-        limits.unsent = 8 * 1024 * 1024
+        limits.unsent = limit * 1024 * 1024
         let statistics = HTTPServerStatistics()
         let page = String(repeating: "a", count: 900_000)
         let server = try HTTPServer.start(
@@ -188,12 +190,12 @@ import Testing
         defer { server.stop(within: .zero) }
         let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
         // The system takes some megabytes for each as well.
-        var peers = try (0..<20).map { _ in
+        var peers = try (0..<clients).map { _ in
             let peer = try Peer(port: server.port)
             try peer.send(String(repeating: request, count: 30))
             return peer
         }
-        try eventually { statistics.openConnections < 20 }
+        try eventually { statistics.openConnections < clients }
         try eventually { statistics.unsentBytes <= Int64(limits.unsent) }
         #expect(try HTTPClient(port: server.port).get("/").status == 200)
         withExtendedLifetime(peers) {}

@@ -43,6 +43,19 @@ import Testing
         LogFeed(path: path, publication: Self.publication, onBehind: { _ in })
     }
 
+    @Test func `a page that is full in bytes ends where nothing of the channel follows`() throws {
+        let log = try open()
+        let long = String(repeating: "x", count: 1_000_000)
+        for _ in 0..<5 { try append([Self.told], to: log, long) }
+        try append([Self.asked], to: log)
+        let first = try feed.read(Publication.facts, after: .start)
+        #expect(first.messages.map(\.identity.position.value) == [1, 2, 3, 4, 5])
+        #expect(first.through == Position(6) && !first.hasMore)
+        try append([Self.told], to: log)
+        let second = try feed.read(Publication.facts, after: .start)
+        #expect(second.messages.count == 5 && second.through == Position(6) && second.hasMore)
+    }
+
     @Test func `a page ends before the message that is one too many`() throws {
         let log = try open()
         for _ in 0..<4 {

@@ -101,6 +101,18 @@ import Testing
         #expect(started.error.contains(options[options.count - 2]))
     }
 
+    @Test func `a port for the broker that is taken is named at once`() throws {
+        let shop = try RunningShop.fresh()
+        let folder = try Folder()
+        let refused = try Shopctl.run(
+            "up", "--port", "0", "--broker-port", "\(shop.port)", "--data", folder.data)
+        #expect(refused.code == 1, "\(refused)")
+        #expect(refused.error.contains("port \(shop.port) at 127.0.0.1 is taken"), "\(refused)")
+        #expect(refused.error.contains("--broker-port"))
+        #expect(!refused.error.contains("greet"), "\(refused)")
+        try shop.stop()
+    }
+
     @Test func `clients of NATS hear what happens, and cannot speak for the shop`() throws {
         let shop = try RunningShop.fresh(mugs: 10, options: ["--broker-port", "0"])
         let ready = try JSON(parsing: Array(shop.child.standardOutput.utf8))

@@ -33,6 +33,9 @@ final class Connection {
     private(set) var phaseSince: Moment
     private var phase = RequestParser.Phase.between
 
+    /// Bytes that a client with output waiting is to take within each window.
+    private static let leastWritten = 4096
+
     private var output: [UInt8] = []
     private var written = 0
     private var stallWindow: Moment?
@@ -107,6 +110,12 @@ final class Connection {
     func hasStalled(_ now: Moment, _ timeout: Duration) -> Bool {
         guard let window = stallWindow, now >= window + timeout else { return false }
         defer { (stallWindow, writtenInWindow) = (now, 0) }
-        return writtenInWindow < 4096
+        return writtenInWindow < Self.leastWritten
+    }
+
+    /// Whether the client has taken as little for a second.
+    func isStuck(_ now: Moment) -> Bool {
+        guard let window = stallWindow else { return false }
+        return now >= window + .seconds(1) && writtenInWindow < Self.leastWritten
     }
 }

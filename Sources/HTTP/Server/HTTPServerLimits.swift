@@ -9,8 +9,9 @@ package struct HTTPServerLimits: Hashable, Sendable {
     /// Received on all connections together and not yet a whole request; above it the one that
     /// adds to it is answered with 503. What handlers hold is theirs to limit.
     package var received = 256 * 1024 * 1024
-    /// Answers on all connections together that clients have not taken; above it a connection
-    /// with more than `fairUnsent` of them that takes nothing is cut.
+    /// Answers on all connections together that clients have not taken. Above it those with more
+    /// than `fairUnsent` of them are cut that take less than 4 KiB in a second; above twice as much
+    /// those that add to it.
     package var unsent = 64 * 1024 * 1024
     package var fairUnsent = 64 * 1024
     /// Output waiting on one connection; above it no further request of it is taken. One answer

@@ -49,7 +49,7 @@ extension Reactor {
                 return
             case .blocked:
                 account(connection, unsent: connection.unsent)
-                if unsent > limits.unsent, connection.unsent > limits.fairUnsent {
+                if unsent > 2 * limits.unsent, connection.unsent > limits.fairUnsent {
                     return close(connection)
                 }
                 watch(connection)
@@ -168,7 +168,10 @@ extension Reactor {
             if now >= end { close(connection) }
             return
         }
-        if connection.hasStalled(now, limits.writeStallTimeout) {
+        let isHeavy = unsent > limits.unsent && connection.unsent > limits.fairUnsent
+        if connection.hasStalled(now, limits.writeStallTimeout)
+            || (isHeavy && connection.isStuck(now))
+        {
             close(connection)
             return
         }

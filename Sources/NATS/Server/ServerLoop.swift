@@ -157,20 +157,26 @@ final class ServerLoop {
             var peer = [CChar](repeating: 0, count: Int(KASSA_PEER_CAPACITY))
             let number = kassa_accept(listener.number, &peer, peer.count)
             guard number >= 0 else {
-                if number == -EMFILE || number == -ENFILE { pauseAccepting(listener) }
-                return
+                switch number {
+                case -EAGAIN: return
+                case -ECONNABORTED, -EINTR, -EPROTO: continue
+                default: return pauseAccepting(listener, number)
+                }
             }
             let bytes = peer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
             admit(Descriptor(owning: number), String(decoding: bytes, as: UTF8.self))
         }
     }
 
-    /// Without descriptors the listener would be ready for ever: it is looked at again with the
-    /// next sweep.
-    private func pauseAccepting(_ listener: Descriptor) {
+    /// Without descriptors or memory the listener would be ready for ever: it is looked at again
+    /// with the next sweep.
+    private func pauseAccepting(_ listener: Descriptor, _ error: Int32) {
         isAcceptPaused = true
         epoll.remove(listener.number)
-        notices("no more connections can be taken: the process has no descriptors left")
+        let why =
+            [-EMFILE, -ENFILE].contains(error)
+            ? "the process has no descriptors left" : String(cString: strerror(-error))
+        notices("no more connections can be taken: \(why)")
     }
 
     private func resumeAccepting() {

@@ -37,11 +37,14 @@ final class ChildProcess {
     ///
     /// - Throws: `Shop.Failure`.
     init(_ arguments: [String], environment: [String]) throws(Shop.Failure) {
-        let (output, errors) = (try Self.pipe(), try Self.pipe())
-        defer {
-            close(output.write)
-            close(errors.write)
+        let output = try Self.pipe()
+        defer { close(output.write) }
+        let errors: (read: Int32, write: Int32)
+        do throws(Shop.Failure) { errors = try Self.pipe() } catch {
+            close(output.read)
+            throw error
         }
+        defer { close(errors.write) }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
