@@ -42,7 +42,7 @@ enum ReplayCommand {
         let data = try invocation.text("data")
         let service = try invocation.service()
         let file = invocation.optionalText("against")
-        let kept = try file.map(keptRoots) ?? [:]
+        let kept = try file.map { try keptRoots($0, of: service) } ?? [:]
         let audit: Audit
         if let service {
             audit = try Audit(service: service, data: data, kept: kept, progress: progress)
@@ -57,8 +57,7 @@ enum ReplayCommand {
         if invocation.flag("json") {
             printJSON(audit)
         } else {
-            for (log, root) in kept.sorted(by: { $0.key < $1.key })
-            where service == nil || log.value == service {
+            for (log, root) in kept.sorted(by: { $0.key < $1.key }) {
                 print(Terminal.dim("  \(log): held against its root of \(root.size) leaves"))
             }
             printText(audit, of: service)
@@ -66,12 +65,22 @@ enum ReplayCommand {
         return audit.isClean ? 0 : 1
     }
 
-    private static func keptRoots(_ file: String) throws -> [LogName: KeptRoot] {
+    /// Of each log that is looked at, or nothing would be said of the others.
+    private static func keptRoots(_ file: String, of service: String?) throws
+        -> [LogName: KeptRoot]
+    {
         let printed = try JSONInput.read(file, option: "--against")
-        do throws(JSONError) { return try Audit.keptRoots(printed) } catch {
+        let kept: [LogName: KeptRoot]
+        do throws(JSONError) { kept = try Audit.keptRoots(printed) } catch {
             throw CommandFailure(
                 "\(file) is not what shopctl replay --verify --json prints: \(error)")
         }
+        let wanted = service.map { [$0] } ?? EventListing.services
+        if let missing = wanted.first(where: { kept[LogName($0)] == nil }) {
+            throw CommandFailure(
+                "\(file) has no root of \(missing); look at one that it has with --service")
+        }
+        return kept.filter { wanted.contains($0.key.value) }
     }
 
     private static func progress(_ what: String) { Terminal.progress("replaying \(what)") }

@@ -162,15 +162,15 @@ enum UpCommand {
             let isOpen = settings.brokerPort != nil
             let wanted = settings.brokerPort ?? 0
             let address = isOpen ? settings.address : near
-            guard let port = wanted > 0 ? wanted : FreePort.find(at: address) else {
+            guard let free = FreePort.find(at: address) else {
                 throw CommandFailure(
                     "\"\(address)\" is no address to listen at; give a numeric one of this "
                         + "machine, such as 127.0.0.1")
             }
             // All parts would look for the broker there.
-            guard wanted == 0 || FreePort.isFree(port, at: address) else {
+            guard let port = wanted == 0 ? free : FreePort.find(at: address, port: wanted) else {
                 throw CommandFailure(
-                    "port \(port) at \(address) is taken; give another one with --broker-port, "
+                    "port \(wanted) at \(address) is taken; give another one with --broker-port, "
                         + "or 0 for a free one")
             }
             broker = "nats://\(near.contains(":") ? "[\(near)]" : near):\(port)"

@@ -90,25 +90,47 @@ import Testing
         #expect(forgetful.swallowed > swallowed)
     }
 
+    /// The built-in broker's server or a nats-server, and a client of it that has streams keep so
+    /// much.
+    private final class Server {
+        let address: NATSAddress
+        let broker: NATSBroker
+        private let folder = try? TemporaryFolder()
+        private let own: BrokerServer?
+        private let process: NATSServerProcess?
+
+        /// Nil where no nats-server is installed.
+        init?(isOwn: Bool, retainedBytes: Int) throws {
+            process = isOwn ? nil : try NATSServerProcess()
+            own =
+                isOwn
+                ? try BrokerServer.start(
+                    SegmentBroker(
+                        folder: folder?.path ?? "",
+                        settings: .init(
+                            segmentBytes: retainedBytes / 4, retainedBytes: retainedBytes),
+                        runtime: WallClock()),
+                    address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
+                : nil
+            guard
+                let place = own.map({ "secret@127.0.0.1:\($0.port)" })
+                    ?? process.map({ "127.0.0.1:\($0.port)" })
+            else { return nil }
+            address = try NATSAddress("nats://\(place)")
+            var settings = NATSBroker.Settings()
+            settings.retainedBytes = retainedBytes
+            broker = NATSBroker(address, name: "test", settings: settings, runtime: WallClock())
+        }
+
+        deinit { own?.stop(within: .zero) }
+    }
+
     @Test(arguments: [false, true])
     func `what was sent back and is kept no more holds up nothing`(isOwn: Bool) throws {
-        let folder = try TemporaryFolder()
-        let broker = try SegmentBroker(
-            folder: folder.path,
-            settings: .init(segmentBytes: 64 * 1024, retainedBytes: 256 * 1024),
-            runtime: WallClock())
-        let own = try BrokerServer.start(
-            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
-        defer { own.stop(within: .zero) }
-        let server = isOwn ? nil : try NATSServerProcess()
-        guard isOwn || server != nil else {
+        guard let server = try Server(isOwn: isOwn, retainedBytes: 256 * 1024) else {
             return print("skipped: \"what was sent back ...\": no nats-server is installed")
         }
-        let address = try NATSAddress(
-            server.map { "nats://127.0.0.1:\($0.port)" } ?? "nats://secret@127.0.0.1:\(own.port)")
-        var settings = NATSBroker.Settings()
-        settings.retainedBytes = 256 * 1024
-        let near = NATSBroker(address, name: "test", settings: settings, runtime: WallClock())
+        let near = server.broker
         func publish(_ sequences: ClosedRange<UInt64>) throws {
             for sequence in sequences {
                 let message = BrokerMessage(
@@ -143,20 +165,10 @@ import Testing
 
     @Test(arguments: [false, true])
     func `a consumer that is lost while its reader is connected is made anew`(isOwn: Bool) throws {
-        let folder = try TemporaryFolder()
-        let broker = try SegmentBroker(folder: folder.path, runtime: WallClock())
-        let own = try BrokerServer.start(
-            broker, address: "127.0.0.1", port: 0, login: .token("secret"), notices: { _ in })
-        defer { own.stop(within: .zero) }
-        let server = isOwn ? nil : try NATSServerProcess()
-        guard isOwn || server != nil else {
+        guard let server = try Server(isOwn: isOwn, retainedBytes: 32 * 1024 * 1024) else {
             return print("skipped: \"a consumer that is lost ...\": no nats-server is installed")
         }
-        let address = try NATSAddress(
-            server.map { "nats://127.0.0.1:\($0.port)" } ?? "nats://secret@127.0.0.1:\(own.port)")
-        var settings = NATSBroker.Settings()
-        settings.retainedBytes = 32 * 1024 * 1024
-        let near = NATSBroker(address, name: "test", settings: settings, runtime: WallClock())
+        let (near, address) = (server.broker, server.address)
         func message(_ id: String) -> BrokerMessage {
             BrokerMessage(subject: "facts.x", id: id, headers: [], payload: [])
         }

@@ -111,6 +111,32 @@ import Testing
             draft.stockLines == [try sample.line(sample.a, 2), try sample.line(sample.b, 1)])
     }
 
+    @Test func `what goes into a message is fit to be placed`() throws {
+        let price = Money(minor: 1_000_000_000, currency: .gbp)
+        let sku = try #require(SKU(String(repeating: "\"", count: 64)))
+        // Each byte of it takes six once it is written down.
+        let text = String(repeating: "\u{1}", count: OrderLine.maximumDescription)
+        let longest = try OrderLine(sku: sku, quantity: 1, unitPrice: price, description: text)
+        func excess(_ lines: Int) throws -> String? {
+            let draft = try Order.Draft(
+                contact: String(repeating: "c", count: 4096), currency: .gbp,
+                lines: Array(repeating: longest, count: lines),
+                token: String(repeating: "t", count: 256))
+            var order = Order()
+            order.evolve(.placed(draft))
+            #expect(order.weight == 1 + lines / 16)
+            var json = JSONWriter()
+            Order.Event.placed(draft).encode(to: &json)
+            #expect((draft.excess == nil) == (json.bytes.count <= Order.Draft.maximumBytes))
+            return draft.excess
+        }
+        // So many are not looked at closer.
+        #expect(try excess(200) == nil)
+        #expect(try excess(300) != nil)
+        #expect(try excess(1000)?.contains("1000000000000") == false)
+        #expect(try excess(1001)?.contains("1001000000000") == true)
+    }
+
     @Test func `a draft keeps its limits`() throws {
         let price = Money(minor: 1, currency: .gbp)
         let line = try OrderLine(sku: sample.a, quantity: 1, unitPrice: price)

@@ -2,7 +2,9 @@ import Domain
 import EventSourcing
 import Gateway
 import HTTP
+import Messaging
 import Projections
+import Synchronization
 import Testing
 
 @Suite struct PlacingTests {
@@ -112,6 +114,35 @@ import Testing
         #expect(answer.status.code == status)
         #expect(answer.pointers == (status == 422 ? ["/lines"] : []))
     }
+
+    @Test func `orders that are being placed come to so many bytes at most`() throws {
+        let rig = try Rig()
+        rig.services.held.withLock { $0 = [] }
+        let body = Array((goodOrder + String(repeating: " ", count: 7_900_000)).utf8)
+        let (port, answers) = (rig.server.port, Results())
+        let clients = (0..<4).map { number in
+            Worker("placing-\(number)") {
+                let answer = try? HTTPClient(port: port).send(
+                    .post, "/v1/orders", headers: ["Content-Type": "application/json"], body: body)
+                answers.all.withLock { $0.append(answer?.status.code ?? 0) }
+            }
+        }
+        let limit = ContinuousClock.now + .seconds(30)
+        while rig.services.held.withLock({ ($0 ?? []).count }) < 4, .now < limit {}
+        let refused = try rig.post("/v1/orders", String(decoding: body, as: UTF8.self))
+        #expect(refused.status == 503 && refused.code == "busy")
+        #expect(refused.headers["Retry-After"] != nil)
+        let replies = rig.services.held.withLock { held in
+            defer { held = nil }
+            return held ?? []
+        }
+        for reply in replies { reply() }
+        for client in clients { client.join() }
+        #expect(answers.all.withLock { $0 } == [201, 201, 201, 201])
+        #expect(try rig.post("/v1/orders", goodOrder).status == 201)
+    }
+
+    private final class Results: Sendable { let all = Mutex<[Int]>([]) }
 
     @Test func `goods for what can be no SKU are refused with the rule`() throws {
         let answer = try Rig().post("/v1/stock/%C3%A9/receipts", #"{"quantity":1}"#)

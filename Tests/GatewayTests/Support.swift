@@ -40,6 +40,8 @@ final class FakeServices: OrdersClient, StockClient, OperatorClient {
     }
 
     private let state = Mutex((calls: [Call](), outcome: CommandOutcome?.none))
+    /// Orders that are answered later; nil to answer at once.
+    let held = Mutex<[@Sendable () -> Void]?>(nil)
 
     var calls: [Call] { state.withLock { $0.calls } }
 
@@ -63,7 +65,12 @@ final class FakeServices: OrdersClient, StockClient, OperatorClient {
     ) {
         let call = Call(
             what: "place", id: order.value, draft: draft, text: nil, quantity: 0, context: context)
-        reply(take(call, "orders"))
+        let outcome = take(call, "orders")
+        let isHeld = held.withLock { held in
+            held?.append { reply(outcome) }
+            return held != nil
+        }
+        if !isHeld { reply(outcome) }
     }
 
     func cancel(

@@ -65,6 +65,9 @@ import Testing
         let longer = try evidence(folder, "longer.json") { $0.size += 1 }
         let short = try verify(longer)
         #expect(short.code == 1 && short.output.contains("the newest are lost"), "\(short)")
+        try "{\"trees\":[]}".write(toFile: longer, atomically: true, encoding: .utf8)
+        let empty = try verify(longer)
+        #expect(empty.code == 1 && empty.error.contains("has no root of orders"), "\(empty)")
         try "{\"trees\":[{}]}".write(toFile: longer, atomically: true, encoding: .utf8)
         let refused = try verify(longer)
         #expect(refused.code == 1 && refused.error.contains("is not what shopctl"), "\(refused)")

@@ -27,7 +27,7 @@ final class Connection {
     /// Set once everything is said: input is thrown away until the peer closes.
     var lingersUntil: Moment?
     /// What of its received bytes, and of what waits for its client, is in the reactor's sums.
-    var accounted = 0
+    var accountedHeld = 0
     var accountedUnsent = 0
     /// When the parser came into its phase.
     private(set) var phaseSince: Moment
@@ -117,5 +117,13 @@ final class Connection {
     func isStuck(_ now: Moment) -> Bool {
         guard let window = stallWindow else { return false }
         return now >= window + .seconds(1) && writtenInWindow < Self.leastWritten
+    }
+}
+
+extension Int {
+    /// Takes the new value, and returns by how much it is more.
+    mutating func change(to new: Int) -> Int {
+        defer { self = new }
+        return new - self
     }
 }

@@ -31,6 +31,7 @@ package final class HTTPServerStatistics: Sendable {
     package var unsentBytes: Int64 { unsent.load(ordering: .relaxed) }
 
     func add(_ counter: borrowing Atomic<Int64>, _ count: Int64 = 1) {
-        counter.add(count, ordering: .relaxed)
+        // Of most connections nothing has changed.
+        if count != 0 { counter.add(count, ordering: .relaxed) }
     }
 }

@@ -76,29 +76,25 @@ extension Reactor {
             }
         }
         connection.notePhase(now, took: false)
-        account(connection, connection.parser.heldBytes)
+        account(connection, held: connection.parser.heldBytes)
         if received > limits.received, !connection.takesNoMore, connection.parser.phase != .between
         {
             refuse(connection, 503, "The server holds as much of unfinished requests as it can.")
             connection.parser = RequestParser(limits: limits.message, peer: connection.peer)
-            account(connection, 0)
+            account(connection, held: 0)
         }
     }
 
-    private func account(_ connection: Connection, _ held: Int) {
-        let more = held - connection.accounted
-        guard more != 0 else { return }
+    private func account(_ connection: Connection, held bytes: Int) {
+        let more = connection.accountedHeld.change(to: bytes)
         received += more
         statistics.add(statistics.received, Int64(more))
-        connection.accounted = held
     }
 
     private func account(_ connection: Connection, unsent bytes: Int) {
-        let more = bytes - connection.accountedUnsent
-        guard more != 0 else { return }
+        let more = connection.accountedUnsent.change(to: bytes)
         unsent += more
         statistics.add(statistics.unsent, Int64(more))
-        connection.accountedUnsent = bytes
     }
 
     private func hand(_ request: HTTPRequest, _ connection: Connection) {
@@ -202,7 +198,7 @@ extension Reactor {
     /// Closing takes the socket out of epoll as well.
     func close(_ connection: Connection) {
         connection.socket.close()
-        account(connection, 0)
+        account(connection, held: 0)
         account(connection, unsent: 0)
         // A connection may be closed twice; it counts once.
         if connections.removeValue(forKey: connection.id) != nil {

@@ -93,8 +93,8 @@ final class StreamConsumer: Sendable {
             if let limit = line.owedUntil, now > limit {
                 // The consumer is made anew behind what was acknowledged, and has what there is.
                 throw .unreachable(
-                    "\(subscription.stream) keeps message \(line.owed.first ?? 0) no more, which "
-                        + "\(subscription.consumer) had sent back")
+                    "message \(line.owed.first ?? 0) of \(subscription.stream), which "
+                        + "\(subscription.consumer) had sent back, does not come again")
             }
             guard now >= line.restsUntil else {
                 try receive(&line, caller, until: min(line.restsUntil, deadline, now + Self.slice))

@@ -70,10 +70,8 @@ extension Gateway {
 
     func receiveStock(_ exchange: Exchange) throws(RequestError) {
         try refuseIntake()
-        guard let sku = exchange.request.parameters["sku"].flatMap({ SKU($0) }) else {
-            // Any that could be one is taken.
-            throw RequestError(Problem(422, "invalid-sku", "A SKU \(SKU.rule)."))
-        }
+        // Goods come in for any that could be one.
+        let sku = try exchange.sku(otherwise: Problem(422, "invalid-sku", "A SKU \(SKU.rule)."))
         var fields = try BodyFields(exchange.request, known: ["quantity", "reference"])
         let limits = Stock.quantities
         let quantity = fields.integer(
@@ -150,9 +148,11 @@ extension Exchange {
     }
 
     /// The SKU that the path names.
-    func sku() throws(RequestError) -> SKU {
+    ///
+    /// - Parameter problem: what it is answered with where it can be none.
+    func sku(otherwise problem: Problem = .noSKU) throws(RequestError) -> SKU {
         guard let sku = request.parameters["sku"].flatMap({ SKU($0) }) else {
-            throw RequestError(.noSKU)
+            throw RequestError(problem)
         }
         return sku
     }

@@ -2,17 +2,12 @@ import Net
 
 /// A port that is free now.
 package enum FreePort {
-    /// Whether somebody could listen there.
-    package static func isFree(_ port: UInt16, at address: String) -> Bool {
+    /// - Parameter port: the one that is wanted; 0 for any.
+    /// - Returns: nil where the address is none of this machine, or the port is taken.
+    package static func find(at address: String, port: UInt16 = 0) -> UInt16? {
         guard let place = Socket.resolve(address, port: port, numeric: true).first else {
-            return false
+            return nil
         }
-        return (try? Socket.listen(place, backlog: 1)) != nil
-    }
-
-    /// - Returns: nil where the address is none of this machine.
-    package static func find(at address: String) -> UInt16? {
-        guard let place = Socket.resolve(address, port: 0, numeric: true).first else { return nil }
         return (try? Socket.listen(place, backlog: 1)).map { Socket.localPort($0) }
     }
 }
